@@ -88,7 +88,7 @@ struct platform {
 
     /* 3. Processor. resume: to user mode with these registers; sends all that was kept back, in the same exit where
      * there are exits. The frame may lie anywhere in kernel memory. set_fs_base: with the next resume at the latest. */
-    _Noreturn void (*resume)(struct trap_frame *frame);
+    void (*resume)(struct trap_frame *frame) __attribute__((noreturn));
     void (*set_fs_base)(uint64_t base);
 
     /* 4. Devices.
@@ -105,7 +105,7 @@ struct platform {
     void (*idle)(void);
     uint64_t (*clock_ns)(void);
     void (*note_step)(enum pv_step step);
-    _Noreturn void (*shutdown)(enum pv_shutdown_reason reason, int status);
+    void (*shutdown)(enum pv_shutdown_reason reason, int status) __attribute__((noreturn));
 };
 
 extern const struct platform *platform; /* set by the entry code before kernel_main */
