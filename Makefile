@@ -79,7 +79,7 @@ $(O)/bare/%.S.o: %.S
 
 $(O)/programs/%: guest/programs/%.c
 	$(call say,MUSL,$<)
-	$(Q)mkdir -p $(@D) && $(MUSL_CC) -std=c17 -O2 -static -Wall -Wextra -Werror -Iguest/programs -MMD -MP -MF $@.d -o $@ $<
+	$(Q)mkdir -p $(@D) && $(MUSL_CC) -std=c17 -O2 -static -D_GNU_SOURCE $(WARN) -Iguest/programs -MMD -MP -MF $@.d -o $@ $<
 
 # Tests.
 $(O)/tests/%_test: $(O)/tests/%_test.c.o $(O)/libfaultvisor.a
