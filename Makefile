@@ -1,5 +1,6 @@
-# faultvisor. Targets: all check check-unit check-guests check-source install uninstall clean (make help).
-# Variables: O= build folder, V=1 shows commands, SAN=address,undefined, PREFIX=, DESTDIR=, CC=.
+# faultvisor. Targets: all disk check check-source check-unit check-guests check-nested install uninstall clean.
+# Variables: O= build folder, V=1 shows commands, SAN=address,undefined, PREFIX=, DESTDIR=, CC=, MUSL_CC=.
+# check-guests takes GUESTS='--only sort --jobs 2', options of tests/run-guests.
 
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
@@ -35,13 +36,13 @@ MMU_BARE   := $(patsubst %,$(O)/bare/%.o,$(MMU_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs check check-unit check-guests check-source install uninstall clean help
+.PHONY: all programs disk check check-source check-unit check-guests check-nested install uninstall clean help
 
 all: $(O)/faultvisor $(O)/guest/kernel.elf programs
 programs: $(PROGRAMS)
 
 help:
-	@sed -n '1,2s/^# //p' Makefile
+	@sed -n '1,3s/^# //p' Makefile
 
 # The VMM, and a library of all of it but main, for tests.
 $(O)/faultvisor: $(O)/vmm/main.c.o $(O)/libfaultvisor.a
@@ -81,13 +82,46 @@ $(O)/programs/%: guest/programs/%.c
 	$(call say,MUSL,$<)
 	$(Q)mkdir -p $(@D) && $(MUSL_CC) -std=c17 -O2 -static -D_GNU_SOURCE $(WARN) -Iguest/programs -MMD -MP -MF $@.d -o $@ $<
 
-# Tests.
+# The sample disk: the programs, and files for them to read.
+disk: $(O)/sample.tar
+$(O)/sample.tar: scripts/make-disk $(PROGRAMS)
+	$(call say,DISK,$@)
+	$(Q)scripts/make-disk --programs $(O)/programs $@
+
+# Tests: from the fastest to the slowest. Each target ends with a line "N passed, N failed, N skipped".
 $(O)/tests/%_test: $(O)/tests/%_test.c.o $(O)/libfaultvisor.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(LIBS)
 
+check-source: all
+	$(Q)O=$(O) CC=$(CC) tests/check-source
+
+check-unit: $(TESTS)
+	$(Q)tests/run-unit $(TESTS)
+
+check-guests: all disk
+	$(Q)tests/run-guests --build $(O) $(GUESTS)
+
+check-nested: all disk
+	$(Q)for on in svm svm-shadow vmx vmx-shadow; do tests/run-guests --build $(O) --on $$on $(GUESTS) || bad=1; done; exit $$bad
+
+check:
+	$(Q)O=$(O) tests/run-all check-source check-unit check-guests check-nested
+
 clean:
 	rm -rf $(O)
 
--include Makefile.tests Makefile.install
+# What is installed: the VMM; beside its share/: the guest kernel, the sample programs, the maker of disks.
+SHARE = $(DESTDIR)$(PREFIX)/share/faultvisor
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/programs
+	install -m 755 $(O)/faultvisor $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(O)/guest/kernel.elf LICENSE $(wildcard README.md) $(SHARE)/
+	install -m 755 scripts/make-disk $(SHARE)/
+	install -m 755 $(PROGRAMS) $(SHARE)/programs/
+	$(if $(wildcard man/faultvisor.1),install -Dm 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 man/faultvisor.1)
+
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/bin/faultvisor $(DESTDIR)$(PREFIX)/share/man/man1/faultvisor.1 $(SHARE)
+
 -include $(shell [ -d $(O) ] && find $(O) -name '*.d')
