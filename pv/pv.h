@@ -11,6 +11,10 @@
 
 #define PV_DOMAIN_NONE 0xffffu
 
+/* write_entry is called at most so often between two entries of the guest: a refused list stores each entry twice, and
+ * each call may change the monitor's slot in four roots. */
+#define PV_MAX_ENTRY_WRITES (2 * PV_MAX_UPDATES + 4 * PV_MAX_CALLS)
+
 enum pv_frame_type { PV_FRAME_NONE, PV_FRAME_WRITABLE, PV_FRAME_L1, PV_FRAME_L2, PV_FRAME_L3, PV_FRAME_L4 };
 
 /* What is known of one machine frame. */
@@ -20,13 +24,14 @@ struct pv_frame_info {
     uint8_t pinned; /* one type reference is held by PV_PIN */
     uint32_t type_count; /* references as that type: writable mappings, or entries of higher tables, roots, the pin */
     uint32_t ref_count;  /* all references, read-only mappings too */
+    uint32_t audit_types, audit_refs; /* what pv_audit() counted */
 };
 
 struct pv_domain;
 
 /* The host's side. ctx is pv_domain.ctx. None of them may fail, except where a result is given. */
 struct pv_ops {
-    /* The 4 KiB of a machine frame, for reading; mfn < nr_mfns. */
+    /* The 4 KiB of a machine frame; mfn < nr_mfns. Tables are only read through it; data frames are written, too. */
     void *(*frame)(void *ctx, mfn_t m);
     /* Store an entry of a table that the CPU may be walking. The store is seen by the next read through frame(). */
     void (*write_entry)(void *ctx, maddr_t at, uint64_t entry);
@@ -35,7 +40,7 @@ struct pv_ops {
     void (*flush_all)(void *ctx);
     /* The guest goes on with this root in CR3; implies flush_all. */
     void (*load_root)(void *ctx, mfn_t root);
-    /* Guest memory by pfn, for virtqueues and the shared-info page: NULL if there is no such frame. */
+    /* Guest memory by pfn, for the shared-info page: NULL if there is no such frame. */
     void *(*guest_frame)(void *ctx, pfn_t f);
     /* Services of hypercalls: results as the ABI says, 0 or negative PV_E*. buffer is host memory. */
     int64_t (*console_write)(void *ctx, unsigned stream, const void *buffer, uint64_t bytes);
@@ -70,10 +75,17 @@ struct pv_domain {
     uint64_t traps[PV_NR_TRAPS];
     unsigned updates_in_exit; /* against PV_MAX_UPDATES */
     bool dead;                /* crash() or shutdown() was called: nothing goes on */
+    mfn_t loaded_root;        /* what load_root was last told */
+    mfn_t shared_info_mfn;    /* held writable for good, so that it never becomes a table */
+    bool stale;               /* rights were taken away: flush before the guest goes on */
+    char reason[40];          /* of a crash, where it holds a number */
+    struct pv_update updates[PV_MAX_UPDATES]; /* the list at work; what is done holds the entry before */
+    struct pv_call calls[PV_MAX_CALLS];       /* the multicall at work */
 };
 
 /* Check and take over the tables that the domain builder made: the root and all below it become tables with counts,
- * the mode becomes kernel. All frames of the domain must have their owner set, type none, counts zero before.
+ * the mode becomes kernel, and load_root is told. All frames of the domain must have their owner set, type none, counts
+ * zero before, and the shared-info page must be mapped writable in the linear map (abi.h, 2).
  * 0, or negative PV_E* (the builder is wrong). */
 int pv_init(struct pv_domain *d, mfn_t root);
 
@@ -93,11 +105,19 @@ void pv_raise_event(struct pv_domain *d, uint32_t events);
 /* The shared-info page: its frame is the guest's, so read each field once and trust none. */
 struct pv_shared_info *pv_shared(const struct pv_domain *d);
 
-/* Walk the tables under root for gva: the level 1 entry, or 0 if any level is not present. For the host's own
- * questions (what does this page map now?), of either root. */
+/* May the host store to this frame for the guest: a disk's data, a used ring? Only if it is the domain's and no table: a disk
+ * read into a table would be an unchecked update. To be asked for each store, since types change. */
+bool pv_frame_may_be_written(const struct pv_domain *d, mfn_t m);
+
+/* The name of a hypercall, for printing: "mmu-update"; "unknown" beyond NR_PV_HYPERCALLS. */
+const char *pv_hypercall_name(unsigned op);
+
+/* Walk the tables under root for gva: the level 1 entry, or 0 if any level is not present; the monitor's slot
+ * is not the guest's, so 0. For the host's own questions (what does this page map now?), of either root. */
 uint64_t pv_lookup(const struct pv_domain *d, mfn_t root, gva_t a);
 
-/* Copy to or from guest memory at gva, as the kernel root maps it; the last byte is checked too. write needs a writable mapping.
+/* Copy to or from guest memory at gva, as the kernel root maps it for CPL 3; the last byte is checked too. Writing needs a writable
+ * mapping.
  * 0 or -PV_EFAULT, with nothing copied. */
 int pv_copy_from_guest(const struct pv_domain *d, void *to, gva_t from, uint64_t bytes);
 int pv_copy_to_guest(const struct pv_domain *d, gva_t to, const void *from, uint64_t bytes);
