@@ -97,7 +97,7 @@ check-source: all
 	$(Q)O=$(O) CC=$(CC) tests/check-source
 
 check-unit: $(TESTS)
-	$(Q)tests/run-unit $(TESTS)
+	$(Q)tests/run-unit $(TESTS) $(wildcard tests/*_selftest.py)
 
 check-guests: all disk
 	$(Q)tests/run-guests --build $(O) $(GUESTS)

@@ -1,0 +1,88 @@
+"""Where a plan is worked off: on this machine, or in a nested one that scripts/nested boots.
+
+Each place has run(cases, done): it works off the runs of the cases, and calls done(case) as soon as all that a
+case leaves is in the results folder, or will never be. It may call it from several threads."""
+import os
+import queue
+import subprocess
+import threading
+
+NESTED = ("svm", "svm-shadow", "vmx", "vmx-shadow")
+REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def _parameter(path):
+    try:
+        with open(path, encoding="ascii") as f:
+            return f.read().strip()
+    except OSError:
+        return ""
+
+
+def local_substrate():
+    """The id of what KVM stands on here, as vmm/substrate.h has them."""
+    if os.path.isdir("/sys/module/kvm_pvm"):
+        return "pvm"
+    for module, parameter, name in (("kvm_amd", "npt", "svm"), ("kvm_intel", "ept", "vmx")):
+        if os.path.isdir(f"/sys/module/{module}"):
+            nested_paging = _parameter(f"/sys/module/{module}/parameters/{parameter}") in ("Y", "1")
+            return name if nested_paging else name + "-shadow"
+    return os.environ.get("FV_SUBSTRATE", "unknown")
+
+
+def local_reason_against():
+    """Why nothing can run on this machine itself, or ""."""
+    nested = "tests/run-guests --on svm runs it in an emulated machine"
+    if not os.path.exists("/dev/kvm"):
+        return f"no /dev/kvm here; {nested}"
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return f"/dev/kvm: {error.strerror}; {nested}"
+    return ""
+
+
+class Local:
+    slower = 1
+
+    def __init__(self, build, plan, results, jobs):
+        self.plan, self.results, self.jobs = plan, results, jobs
+        self.environment = {
+            **os.environ,
+            "FAULTVISOR": os.path.join(build, "faultvisor"),
+            "DISKS": os.path.join(plan, "made"),
+            # When this process is killed, so is what it started, link by link.
+            "GUARD": "setpriv --pdeathsig TERM",
+        }
+        os.makedirs(self.environment["DISKS"], exist_ok=True)
+        os.symlink(os.path.join(build, "sample.tar"), os.path.join(self.environment["DISKS"], "sample.tar"))
+
+    def _execute(self, names):
+        subprocess.run(["setpriv", "--pdeathsig", "KILL", "sh", os.path.join(self.plan, "guest-exec.sh"), self.plan,
+                        self.results, *names], env=self.environment, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, check=False)
+
+    def run(self, cases, done):
+        self._execute(["disks"])
+        waiting = queue.SimpleQueue()
+        for case in cases:
+            waiting.put(case)
+
+        def work():
+            while True:
+                try:
+                    case = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                self._execute(case.runs)
+                done(case)
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(self.jobs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def place(on, build, plan, results, jobs):
+    return Local(build, plan, results, jobs) if on == "local" else Nested(on, build, plan, results, jobs)

@@ -1,0 +1,59 @@
+"""Writes the plan of a run: a folder of shell scripts that tests/guest-exec.sh can work off anywhere.
+
+What it takes to know what is right stays here; the scripts only do."""
+import os
+import shlex
+import shutil
+
+EXECUTOR = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "guest-exec.sh")
+
+
+def faultvisor_words(case):
+    """The command line of one case, as words of shell: some are variables of the executor's."""
+    stanza = case.stanza
+    if stanza.get("command"):
+        return [shlex.quote(word) for word in stanza.words("command")]
+    words = ["run", "--mode", case.mode]
+    for key in ("memory", "swap"):
+        if stanza.get(key):
+            words += ["--" + key, shlex.quote(stanza.get(key))]
+    if case.policy:
+        words += ["--policy", case.policy]
+    disk = stanza.get("disk", "sample")
+    if disk != "none":
+        words += ["--disk", f'"$DISKS/{disk}.tar"']
+    if stanza.get("json") != "none":
+        words += ["--stats-json", '"$RESULT/stats.json"']
+    words += [shlex.quote(word) for word in stanza.words("options")]
+    return words + ["--"] + [shlex.quote(word) for word in stanza.argv]
+
+
+def case_script(case):
+    command = " ".join(['"$FAULTVISOR"'] + faultvisor_words(case))
+    if not case.stanza.get("signal"):
+        return f"exec {command}\n"
+    signal, after, seconds = (case.stanza.words("signal") + ["", ""])[:3]
+    if after != "after" or not seconds:
+        raise ValueError(f"[{case.stanza.name}]: signal = NAME after SECONDS")
+    return f"{command} &\nrun=$!\nsleep {seconds}\nkill -{signal} $run\nwait $run\n"
+
+
+def write_plan(folder, cases, disks):
+    """Fill folder (made anew) with the cases that are to run, and with the disks that they name."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for sub in ("cases", "disks"):
+        os.makedirs(os.path.join(folder, sub))
+    shutil.copy(EXECUTOR, os.path.join(folder, "guest-exec.sh"))
+    needed = set()
+    with open(os.path.join(folder, "list"), "w", encoding="utf-8") as listing:
+        for case in cases:
+            if case.skip:
+                continue
+            needed.add(case.stanza.get("disk", "sample"))
+            for run in case.runs:
+                listing.write(f"{case.stanza.number('timeout', 60)} {run}\n")
+                with open(os.path.join(folder, "cases", run), "w", encoding="utf-8") as script:
+                    script.write(case_script(case))
+    for name in needed & set(disks):
+        with open(os.path.join(folder, "disks", name), "w", encoding="utf-8") as script:
+            script.write("set -e\n" + disks[name].strip() + "\n")

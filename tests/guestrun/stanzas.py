@@ -1,0 +1,114 @@
+"""What tests/guests.cfg says: stanzas, the cases that each one makes, and disks.
+
+The keys of a stanza are explained at the top of tests/guests.cfg. A key that is not known is an error: a slip of
+the pen must not switch a check off."""
+import configparser
+import fnmatch
+import itertools
+import shlex
+from dataclasses import dataclass, field
+
+KEYS = {"run", "command", "modes", "memory", "swap", "policies", "disk", "options", "timeout", "expect", "status",
+        "stderr", "counts", "repeat", "may-differ", "skip", "json", "signal"}
+
+
+class ConfigError(Exception):
+    pass
+
+
+@dataclass
+class Stanza:
+    name: str
+    keys: dict
+
+    def __post_init__(self):
+        unknown = set(self.keys) - KEYS
+        if unknown:
+            raise ConfigError(f"[{self.name}]: unknown key: {', '.join(sorted(unknown))}")
+        if ("run" in self.keys) == ("command" in self.keys):
+            raise ConfigError(f"[{self.name}]: needs either run or command")
+
+    def get(self, key, default=""):
+        return self.keys.get(key, default)
+
+    def words(self, key, default=""):
+        return shlex.split(self.get(key, default))
+
+    def lines(self, key):
+        """Values of a key with several: one a line, or separated by semicolons."""
+        return [part.strip() for part in self.get(key).replace(";", "\n").splitlines() if part.strip()]
+
+    def number(self, key, default):
+        text = self.get(key, str(default))
+        if not text.isdigit():
+            raise ConfigError(f"[{self.name}]: {key} = {text}: expected a number")
+        return int(text)
+
+    @property
+    def argv(self):
+        return self.words("run")
+
+    def skip_reason(self, facts):
+        """Why it does not run where these words hold (substrate, mode, policy); "" if it does. A condition is
+        alternatives, each of words joined by "+" that must all hold; a negated one begins with "!"."""
+        for line in self.lines("skip"):
+            condition, colon, reason = line.partition(":")
+            if not colon or not reason.strip():
+                raise ConfigError(f"[{self.name}]: skip needs a condition, a colon and a reason: {line}")
+            for alternative in condition.split():
+                if all((word.lstrip("!") in facts) != word.startswith("!") for word in alternative.split("+")):
+                    return reason.strip()
+        return ""
+
+
+@dataclass
+class Case:
+    """One stanza in one mode under one policy: one line of output, one or more runs."""
+    stanza: Stanza
+    mode: str
+    policy: str
+    skip: str = ""
+    runs: list = field(default_factory=list)
+
+    def __post_init__(self):
+        parts = [self.stanza.name, self.mode] + ([self.policy] if self.policy else [])
+        self.name = ".".join(parts)
+        repeat = self.stanza.number("repeat", 1)
+        self.runs = [self.name] + [f"{self.name}.{n}" for n in range(2, repeat + 1)]
+
+
+def read_config(path):
+    """(stanzas, disks) of a configuration file; disks maps a name to the shell commands that make it."""
+    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",),
+                                       inline_comment_prefixes=None, empty_lines_in_values=False)
+    try:
+        with open(path, encoding="utf-8") as f:
+            parser.read_file(f)
+    except (OSError, configparser.Error) as error:
+        raise ConfigError(str(error)) from None
+    stanzas, disks = [], {}
+    for name in parser.sections():
+        keys = dict(parser[name])
+        if name.startswith("disk "):
+            if set(keys) != {"make"}:
+                raise ConfigError(f"[{name}]: a disk has one key, make")
+            disks[name.removeprefix("disk ")] = keys["make"]
+        else:
+            stanzas.append(Stanza(name, keys))
+    if not stanzas:
+        raise ConfigError(f"{path}: no stanza in it")
+    return stanzas, disks
+
+
+def make_cases(stanzas, on, modes=None, only=None):
+    """The cases of these stanzas on a substrate, in order; those that cannot run there have a reason in skip."""
+    cases = []
+    for stanza in stanzas:
+        policies = stanza.words("policies") or [""]
+        for mode, policy in itertools.product(stanza.words("modes", "pv"), policies):
+            if modes and mode not in modes:
+                continue
+            case = Case(stanza, mode, policy, stanza.skip_reason({on, mode, policy}))
+            if not only or any(fnmatch.fnmatch(case.name, p) or p in case.name for p in only):
+                cases.append(case)
+    return cases

@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""Tests of tests/run-guests itself: whatever is wrong with a run must be told as a failure.
+
+No guest is needed: a script stands for faultvisor and does what each test tells it to."""
+import contextlib
+import copy
+import importlib.machinery
+import importlib.util
+import io
+import json
+import os
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def load_run_guests():
+    loader = importlib.machinery.SourceFileLoader("run_guests", os.path.join(HERE, "run-guests"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("run_guests", loader))
+    loader.exec_module(module)
+    return module
+
+
+run_guests = load_run_guests()
+
+FAKE = """#!/bin/sh
+# behaviour/: what to print and write, and how to end
+here=$(dirname "$0")/behaviour
+n=$(cat "$here/runs" 2>/dev/null || echo 0)
+echo $((n + 1)) >"$here/runs"
+echo "$@" >>"$here/commands"
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    [ "$1" != --stats-json ] || stats=$2
+    [ "$1" != --disk ] || disk=$2
+    shift
+done
+if [ -e "$here/stats.$n" ]; then cp "$here/stats.$n" "$stats"
+elif [ -e "$here/stats" ] && [ -n "${stats-}" ]; then cp "$here/stats" "$stats"; fi
+cat "$here/stdout"
+cat "$here/stderr" >&2
+. "$here/end"
+"""
+
+TALLY = {"count": 0, "exits": 0, "min": 0, "max": 0, "histogram": {}}
+STATS = {
+    "mode": "pv", "substrate": "PVM", "program": ["bin/hello", "you"], "exit_status": 3,
+    "exits": {"total": 21, "by_cause": {"boot": 5, "page-fault": 4, "hypercall": 8, "system-call": 4}},
+    "faults": {"minor": {"count": 2, "exits": 4, "min": 2, "max": 2, "histogram": {"2": 2}},
+               "major": {"count": 1, "exits": 3, "min": 3, "max": 3, "histogram": {"3": 1}},
+               "cow": TALLY, "protection": TALLY},
+    "system_calls": {"count": 4, "exits": 8, "min": 2, "max": 2, "histogram": {"2": 4}},
+    "outside_faults": {"boot": 6, "system-call": 8}, "disk": {"reads": 1, "writes": 0},
+    "kvm": {"exits": 1000}, "wall_ns": 5000,
+}
+
+
+class RunGuests(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.build = folder.name
+        self.stats = copy.deepcopy(STATS)
+        self.write("faultvisor", FAKE, 0o755)
+        self.write("sample-root/bin/hello", '#!/bin/sh\necho "hello $1"\nexit 3\n', 0o755)
+        self.write("behaviour/stdout", "hello you\n")
+        self.write("behaviour/stderr", "a warning\n")
+        self.write("behaviour/end", "exit 3\n")
+        self.keep(run_guests.machines, "local_reason_against", lambda: "")
+        self.keep(run_guests.machines, "local_substrate", lambda: "pvm")
+
+    def keep(self, module, name, value):
+        self.addCleanup(setattr, module, name, getattr(module, name))
+        setattr(module, name, value)
+
+    def write(self, name, text, mode=0o644):
+        path = os.path.join(self.build, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(path, mode)
+
+    def read(self, name):
+        with open(os.path.join(self.build, name), encoding="utf-8") as f:
+            return f.read()
+
+    def run_guests(self, stanza="", *arguments, config=None):
+        """Run one stanza, or a whole configuration. What was printed, and the status."""
+        if self.stats is not None:
+            self.write("behaviour/stats", json.dumps(self.stats))
+        self.write("guests.cfg", config or f"[greeting]\nrun = bin/hello you\ntimeout = 20\n{stanza}\n")
+        words = ["run-guests", "--build", self.build, "--config", os.path.join(self.build, "guests.cfg")]
+        self.keep(sys, "argv", [*words, *arguments])
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            status = run_guests.main()
+        return out.getvalue(), status
+
+    def expect_pass(self, *arguments, **keywords):
+        out, status = self.run_guests(*arguments, **keywords)
+        self.assertEqual(status, 0, out)
+        self.assertTrue(out.endswith("1 passed, 0 failed, 0 skipped\n"), out)
+        return out
+
+    def expect_fail(self, reason, *arguments, **keywords):
+        out, status = self.run_guests(*arguments, **keywords)
+        self.assertEqual(status, 1, out)
+        self.assertIn("FAIL greeting.pv pvm", out)
+        self.assertIn(reason, out)
+        self.assertTrue(out.endswith("0 passed, 1 failed, 0 skipped\n"), out)
+        return out
+
+    def test_what_the_host_does_is_expected(self):
+        self.expect_pass("counts = faults.minor.histogram == {2: *}\n   faults.major.count == 1\n   exits.total > 20")
+
+    def test_the_command_line_holds_what_the_stanza_says(self):
+        self.expect_pass("memory = 4M\nswap = 16M\noptions = --audit\npolicies = lru")
+        words = self.read("behaviour/commands")
+        self.assertRegex(words, r"^run --mode pv --memory 4M --swap 16M --policy lru --disk \S+/sample.tar "
+                                r"--stats-json \S+ --audit -- bin/hello you$")
+
+    def test_wrong_output_fails(self):
+        self.write("behaviour/stdout", "hello me\n")
+        self.expect_fail("standard output, line 1: b'hello me', not b'hello you'")
+
+    def test_a_missing_newline_fails(self):
+        self.write("behaviour/stdout", "hello you")
+        self.expect_fail("the same lines, but not the same bytes")
+
+    def test_wrong_long_output_fails(self):
+        self.write("behaviour/stdout", "hello you\n" + "x" * (2 << 20))
+        self.expect_fail("not the 10 expected")
+
+    def test_a_wrong_status_fails(self):
+        self.write("behaviour/end", "exit 4\n")
+        self.expect_fail("exit status 4, not 3")
+
+    def test_a_death_by_signal_fails(self):
+        self.write("behaviour/end", "kill -SEGV $$\n")
+        self.expect_fail("exit status 139, not 3")
+
+    def test_a_run_over_its_time_fails(self):
+        self.write("behaviour/end", "sleep 30\nexit 3\n")
+        self.expect_fail("still running after 1 s", config="[greeting]\nrun = bin/hello you\ntimeout = 1\n")
+
+    def test_a_wrong_count_fails(self):
+        self.expect_fail("faults.minor.count == 3: 2 against 3", "counts = faults.minor.count == 3")
+
+    def test_a_wrong_histogram_fails(self):
+        self.expect_fail("faults.major.histogram is {3: 1}, not {2: *}", "counts = faults.major.histogram == {2: *}")
+
+    def test_a_fault_class_without_faults_has_no_pattern(self):
+        self.expect_fail("faults.cow.histogram is {}, not {2: *}", "counts = faults.cow.histogram == {2: *}")
+
+    def test_a_count_that_is_not_there_fails(self):
+        self.expect_fail("the statistics have no faults.minor.number", "counts = faults.minor.number == 0")
+
+    def test_a_count_that_means_nothing_fails(self):
+        self.expect_fail("not one comparison", "counts = faults.minor.count")
+
+    def test_sums_of_counts_are_understood(self):
+        self.expect_pass("counts = exits.by_cause.page-fault == faults.minor.count * 2 + faults.major.count - 1")
+
+    def test_missing_statistics_fail(self):
+        self.stats = None
+        self.expect_fail("no statistics")
+
+    def test_broken_statistics_fail(self):
+        self.stats = "half of it"
+        self.expect_fail("no statistics")
+
+    def test_statistics_of_another_form_fail(self):
+        del self.stats["faults"]["cow"]
+        self.expect_fail("not of the known form: KeyError: 'cow'")
+
+    def test_statistics_of_another_program_fail(self):
+        self.stats["program"] = ["bin/other"]
+        self.expect_fail("the statistics say program ['bin/other']")
+
+    def test_another_substrate_fails(self):
+        self.stats["substrate"] = "VMX with EPT"
+        self.expect_fail("the statistics say substrate 'VMX with EPT'")
+
+    def test_causes_that_do_not_add_up_fail(self):
+        self.stats["exits"]["by_cause"]["boot"] = 4
+        self.expect_fail("causes add up to 20, there were 21")
+
+    def test_accounts_that_do_not_add_up_fail(self):
+        self.stats["outside_faults"]["boot"] = 7
+        self.expect_fail("7 in faults + 15 outside, there were 21")
+
+    def test_a_histogram_that_does_not_add_up_fails(self):
+        self.stats["faults"]["minor"]["histogram"] = {"2": 1, "3": 1}
+        out = self.expect_fail("minor: the histogram does not add up to 4 exits")
+        self.assertIn("minor: min and max are not those of the histogram", out)
+
+    def test_a_missing_message_fails(self):
+        self.expect_pass("stderr = ^a warning$")
+        self.expect_fail("nothing like: ^an error$", "stderr = ^an error$")
+
+    def test_the_same_counts_twice_pass(self):
+        self.write("behaviour/stats.1", json.dumps({**self.stats, "wall_ns": 6000, "kvm": {"exits": 999}}))
+        self.expect_pass("repeat = 2")
+        self.assertEqual(self.read("behaviour/runs").strip(), "2")
+
+    def test_other_counts_the_second_time_fail(self):
+        self.write("behaviour/stats.1", json.dumps({**self.stats, "disk": {"reads": 2, "writes": 0}}))
+        self.expect_fail("not the same count as the first time: disk.reads", "repeat = 2")
+
+    def test_counts_that_may_differ_may(self):
+        self.write("behaviour/stats.1", json.dumps({**self.stats, "disk": {"reads": 2, "writes": 0}}))
+        self.expect_pass("repeat = 2\nmay-differ = disk.reads")
+
+    def test_a_result_that_is_not_there_fails(self):
+        self.keep(run_guests.machines.Local, "_execute", lambda self, names: None)
+        self.expect_fail("no result: it never ran to its end")
+
+    def test_a_case_that_is_never_judged_fails(self):
+        self.keep(run_guests.machines.Local, "run", lambda self, cases, done: None)
+        self.expect_fail("it was never judged")
+
+    def test_a_program_that_the_host_cannot_run_fails(self):
+        out, status = self.run_guests(config="[greeting]\nrun = bin/none\n")
+        self.assertEqual(status, 1)
+        self.assertIn("what to expect is not known", out)
+
+    def test_what_cannot_run_is_skipped_with_the_reason(self):
+        out, status = self.run_guests("skip = svm+pv: not this\n  vmx pvm+!fv: no such instruction")
+        self.assertEqual(status, 0)
+        self.assertEqual(out, "SKIP greeting.pv pvm (no such instruction)\n0 passed, 0 failed, 1 skipped\n")
+
+    def test_without_kvm_all_is_skipped_with_the_reason(self):
+        run_guests.machines.local_reason_against = lambda: "no /dev/kvm here"
+        out, status = self.run_guests()
+        self.assertEqual(status, 0)
+        self.assertEqual(out, "SKIP greeting.pv pvm (no /dev/kvm here)\n0 passed, 0 failed, 1 skipped\n")
+
+    def test_a_pattern_that_fits_nothing_fails(self):
+        out, status = self.run_guests("", "--only", "nothing")
+        self.assertEqual(status, 1)
+        self.assertIn("no case has such a name", out)
+
+    def test_an_unknown_key_is_an_error(self):
+        with self.assertRaisesRegex(run_guests.stanzas.ConfigError, r"\[greeting\]: unknown key: cuonts"):
+            self.run_guests("cuonts = faults.minor.count == 2")
+
+    def test_a_skip_without_a_reason_is_an_error(self):
+        with self.assertRaisesRegex(run_guests.stanzas.ConfigError, "skip needs"):
+            self.run_guests("skip = pvm")
+
+    def test_a_wrong_command_line_needs_no_statistics(self):
+        self.stats = None
+        self.write("behaviour/stdout", "")
+        self.write("behaviour/end", "exit 64\n")
+        self.expect_pass(config="[greeting]\ncommand = run --nonsense\nstatus = 64\n")
+        self.assertEqual(self.read("behaviour/commands"), "run --nonsense\n")
+
+    def test_a_signal_reaches_faultvisor(self):
+        self.write("behaviour/end", "trap 'exit 143' TERM\nwhile :; do sleep 0.1; done\n")
+        self.stats["exit_status"] = 143
+        self.expect_pass("signal = TERM after 1\nstatus = 143")
+
+    def test_a_disk_is_made_by_its_commands(self):
+        self.write("behaviour/end", '[ "$(cat "$disk")" = cut ] || exit 9\nexit 3\n')
+        self.expect_pass(config="[disk short]\nmake = echo cut >$DISKS/short.tar\n"
+                                "[greeting]\nrun = bin/hello you\ndisk = short\n")
+
+    def test_the_files_of_a_failure_are_kept(self):
+        self.write("behaviour/end", "exit 4\n")
+        self.run_guests()
+        self.assertEqual(self.read("logs/pvm/greeting.pv/stdout"), "hello you\n")
+        self.assertIn("exit status 4, not 3", self.read("logs/pvm/greeting.pv/why"))
+
+    def test_results_are_judged_apart_from_their_making(self):
+        folder = os.path.join(self.build, "kept")
+        self.run_guests("", "--plan", folder)
+        self.assertIn("20 greeting.pv", self.read("kept/list"))
+        self.write("results/greeting.pv/stdout", "hello you\n")
+        out, status = self.run_guests("", "--judge", os.path.join(self.build, "results"))
+        self.assertEqual(status, 1)
+        self.assertIn("no result", out)
+
+    def test_tap_and_junit_tell_the_same(self):
+        self.write("behaviour/stdout", "hello <me> & \x01 more\n")
+        tap, junit = os.path.join(self.build, "tap"), os.path.join(self.build, "junit")
+        self.run_guests("", "--tap", tap, "--junit", junit)
+        self.assertIn("1..1\nnot ok 1 - greeting.pv on pvm\n# standard output, line 1", self.read("tap"))
+        self.assertIn('tests="1" failures="1" skipped="0"', self.read("junit"))
+        self.assertIn("<failure message=", self.read("junit"))
+
+
+if __name__ == "__main__":
+    unittest.main()
