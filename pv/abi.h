@@ -33,7 +33,7 @@ struct pv_note {
  *     rdi = gva of struct pv_start_info      rsp = 16-byte aligned minus 8, as at a function's entry
  * Every guest mapping needs PTE_USER: guest kernel and programs both run at CPL 3. What keeps programs out of
  * the kernel is the second root: the kernel root maps all, the user root must lack what is the kernel's. */
-#define PV_LINEAR_BASE   0xffff800000000000ull
+#define PV_LINEAR_BASE   0xffff880000000000ull /* slot 272; PVM lets nobody at CPL 3 into slot 256 */
 #define PV_RESERVED_SLOT 510 /* of each root: the monitor's; stays zero in what the guest writes */
 #define PV_CMDLINE_SIZE  2048
 #define PV_MAX_DISKS     2

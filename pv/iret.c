@@ -30,6 +30,7 @@ int64_t pv_call_iret(struct pv_domain *d, struct cpu_regs *regs, const uint64_t 
     d->mode = (enum pv_cpu_mode)f.mode;
     if (d->mode == PV_MODE_USER) {
         pv_shared(d)->event_mask = 0;
+        d->ops->note_return(d->ctx, regs);
         pv_upcall_pending(d, regs);
     }
     return PV_NO_RETURN;

@@ -56,6 +56,8 @@ struct pv_ops {
     void (*crash)(void *ctx, const char *reason);
     /* Told for counting and traces: a hypercall (those inside a multicall one by one) is about to run. */
     void (*note_hypercall)(void *ctx, unsigned op);
+    /* Told likewise: an iret goes to user mode with these registers (an event may interrupt it at once). */
+    void (*note_return)(void *ctx, const struct cpu_regs *to);
 };
 
 /* One domain. The owner allocates it zeroed, fills the first part, and calls pv_init(). */
