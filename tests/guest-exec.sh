@@ -28,8 +28,9 @@ uptime_seconds() {
 make_disks() {
     for script in "$plan"/disks/*; do
         disk=$DISKS/${script##*/}.tar
-        [ -f "$script" ] && ! [ -e "$disk" ] || continue
-        sh "$script" || echo "cannot make $disk" >&2
+        if [ -f "$script" ] && ! [ -e "$disk" ]; then
+            sh "$script" || echo "cannot make $disk" >&2
+        fi
     done
 }
 
