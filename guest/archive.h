@@ -17,6 +17,9 @@ struct file {
  * was found before the damage stays usable. */
 bool archive_open(unsigned disk);
 
+/* The disk that it is on, for those who read sectors of a file by themselves. */
+unsigned archive_disk(void);
+
 /* Look a path up, "." and ".." and a leading "/" resolved, symbolic and hard links followed. NULL: no such file. */
 const struct file *archive_find(const char *path);
 

@@ -15,7 +15,9 @@
 #include "trap.h"
 #include "x86_paging.h"
 
-#define LINEAR_BASE  PV_LINEAR_BASE
+#ifndef LINEAR_BASE /* suites that run in a process choose an address that they can map */
+#define LINEAR_BASE PV_LINEAR_BASE
+#endif
 #define USER_TOP     0x0000800000000000ull /* programs live below */
 #define MAX_DISKS    PV_MAX_DISKS
 

@@ -21,10 +21,11 @@ struct region {
     bool grows_down;         /* a stack: a touch below start, down to its limit, extends it */
     const struct file *file; /* REGION_FILE: private mapping; bytes beyond file_bytes are zero */
     uint64_t file_offset;    /* of start; page-aligned */
-    uint64_t file_bytes;     /* how many bytes from start come from the file */
+    uint64_t file_bytes;     /* how many bytes from start come from the file, and are zero beyond; mmap: the whole
+                              * length, so that pages wholly beyond the file's end are TOUCH_IO_ERROR */
 };
 
-#define MAX_REGIONS 64
+#define MAX_REGIONS 256
 #define MAX_SPACES  16
 #define STACK_LIMIT (8ull << 20)
 
