@@ -1,0 +1,150 @@
+/* What a space maps: 1. map, unmap, protect, 2. gaps and the heap. */
+#include "frames.h"
+#include "kernel.h"
+#include "pages.h"
+#include "regions.h"
+#include "spaces.h"
+#include "tables.h"
+
+/* Mappings are placed below; the stack is above. Both within the last GiB, so that they share page tables. */
+#define MMAP_TOP (USER_TOP - (64ull << 20))
+#define MMAP_END (64ull << 10) /* nothing is placed below, lest a null pointer work */
+
+/* 1. Map, unmap, protect. */
+
+static bool is_range(gva_t start, gva_t end)
+{
+    return start < end && end <= USER_TOP && !page_offset(start) && !page_offset(end);
+}
+
+static void drop_pages(const struct space *s, gva_t start, gva_t end)
+{
+    struct slot at;
+    for (gva_t a = start; (a = tables_next(s, a, end, &at)) < end; a += PAGE_SIZE) {
+        uint64_t entry = slot_read(at);
+        tables_set(s, a, at, 0);
+        page_release(entry);
+    }
+    tables_prune(s, start, end);
+}
+
+int space_unmap(struct space *s, gva_t start, gva_t end)
+{
+    if (!is_range(start, end))
+        return -EINVAL;
+    if (!regions_reserve(s, 1))
+        return -ENOMEM;
+    regions_remove(s, start, end);
+    drop_pages(s, start, end);
+    return 0;
+}
+
+int space_map(struct space *s, const struct region *r)
+{
+    if (!is_range(r->start, r->end) || (r->rights & ~(ACCESS_READ | ACCESS_WRITE | ACCESS_EXEC)))
+        return -EINVAL;
+    if (r->kind == REGION_FILE && (!r->file || page_offset(r->file_offset)))
+        return -EINVAL;
+    if (!regions_reserve(s, 2))
+        return -ENOMEM;
+    regions_remove(s, r->start, r->end);
+    drop_pages(s, r->start, r->end);
+    regions_insert(s, r);
+    regions_unite(s, r->start, r->end);
+    return 0;
+}
+
+static bool is_mapped_without_hole(const struct space *s, gva_t start, gva_t end)
+{
+    for (const struct region_node *n = regions_find(s, start); n && n->r.start <= start; n = n->next) {
+        if (n->r.end >= end)
+            return true;
+        start = n->r.end;
+    }
+    return false;
+}
+
+int space_protect(struct space *s, gva_t start, gva_t end, unsigned rights)
+{
+    if (!is_range(start, end) || (rights & ~(ACCESS_READ | ACCESS_WRITE | ACCESS_EXEC)))
+        return -EINVAL;
+    if (!is_mapped_without_hole(s, start, end) || !regions_reserve(s, 2))
+        return -ENOMEM;
+    regions_cut(s, start);
+    regions_cut(s, end);
+    for (struct region_node *n = regions_find(s, start); n && n->r.start < end; n = n->next) {
+        n->r.rights = rights;
+        struct slot at;
+        for (gva_t a = n->r.start; (a = tables_next(s, a, n->r.end, &at)) < n->r.end; a += PAGE_SIZE) {
+            uint64_t entry = slot_read(at);
+            pfn_t f = entry_page(entry);
+            if (!pfn_is_valid(f))
+                continue;
+            uint64_t state = entry & PTE_PRESENT ? entry & (PTE_ACCESSED | PTE_DIRTY) : 0;
+            uint64_t now = page_entry(&n->r, f, state);
+            if (now != entry)
+                tables_set(s, a, at, now);
+        }
+    }
+    regions_unite(s, start, end);
+    return 0;
+}
+
+const struct region *space_region(const struct space *s, gva_t address)
+{
+    const struct region_node *n = regions_find(s, address);
+    return n ? &n->r : NULL;
+}
+
+/* 2. Gaps and the heap. */
+
+/* Where a region starts to be in the way: a stack may still grow. */
+static gva_t lowest_start(const struct region *r)
+{
+    if (!r->grows_down || r->end - r->start >= STACK_LIMIT)
+        return r->start;
+    return r->end > STACK_LIMIT ? r->end - STACK_LIMIT : 0;
+}
+
+gva_t space_find_gap(const struct space *s, uint64_t bytes)
+{
+    if (!bytes || bytes > USER_TOP)
+        return 0;
+    bytes = page_round_up(bytes);
+    gva_t best = 0, low = MMAP_END;
+    for (const struct region_node *n = s->regions;; n = n->next) {
+        gva_t high = n && lowest_start(&n->r) < MMAP_TOP ? lowest_start(&n->r) : MMAP_TOP;
+        if (high > low && high - low >= bytes)
+            best = high - bytes;
+        if (!n)
+            return best;
+        if (n->r.end > low)
+            low = n->r.end;
+    }
+}
+
+void space_set_brk_start(struct space *s, gva_t start)
+{
+    s->brk_start = s->brk_end = start;
+}
+
+gva_t space_brk(struct space *s, gva_t end)
+{
+    gva_t from = page_round_up(s->brk_end), to = page_round_up(end);
+    if (!s->brk_start || end < s->brk_start || end > MMAP_TOP)
+        return s->brk_end;
+    if (to > from) {
+        const struct region_node *above = regions_after(s, from);
+        if (above && lowest_start(&above->r) < to)
+            return s->brk_end;
+        struct region heap = {
+            .start = from, .end = to, .kind = REGION_ANONYMOUS, .rights = ACCESS_READ | ACCESS_WRITE
+        };
+        if (space_map(s, &heap) < 0)
+            return s->brk_end;
+    } else if (to < from && space_unmap(s, to, from) < 0) {
+        return s->brk_end;
+    }
+    s->brk_end = end;
+    return end;
+}
