@@ -1,0 +1,118 @@
+/* Looking paths up in the archive: every component may be a symbolic link. */
+#include "archive_index.h"
+#include "kernel.h"
+
+#define MAX_LINKS 16
+
+struct archive_entry *archive_entry_find(const char *path)
+{
+    for (struct archive_entry *e = archive_entries; e; e = e->next)
+        if (!strcmp(e->file.path, path))
+            return e;
+    return NULL;
+}
+
+/* The length of the first component; *from is moved to its start. */
+static unsigned next_component(const char **from)
+{
+    unsigned n = 0;
+    while (**from == '/')
+        ++*from;
+    while ((*from)[n] && (*from)[n] != '/')
+        n++;
+    return n;
+}
+
+static void remove_last(char *path)
+{
+    size_t n = strlen(path);
+    while (n > 0 && path[n - 1] != '/')
+        n--;
+    path[n ? n - 1 : 0] = 0;
+}
+
+/* Append a component of n bytes; false if there is no room. */
+static bool append(char *path, unsigned size, const char *component, unsigned n)
+{
+    size_t have = strlen(path);
+    if (have + 1 + n >= size)
+        return false;
+    if (have)
+        path[have++] = '/';
+    memcpy(path + have, component, n);
+    path[have + n] = 0;
+    return true;
+}
+
+/* Take one component; false if it does not fit. */
+static bool step(char *path, unsigned size, const char *component, unsigned n)
+{
+    if (n == 1 && component[0] == '.')
+        return true;
+    if (n == 2 && component[0] == '.' && component[1] == '.') {
+        remove_last(path);
+        return true;
+    }
+    return append(path, size, component, n);
+}
+
+bool path_normalize(char *path, unsigned size, const char *from)
+{
+    unsigned n;
+    path[0] = 0;
+    for (; (n = next_component(&from)) > 0; from += n)
+        if (!step(path, size, from, n))
+            return false;
+    return true;
+}
+
+/* The path that goes on behind a link: its target, then what was left of the path. */
+static bool redirect(char *rest, const char *target, const char *left)
+{
+    char joined[PATH_SIZE];
+    size_t n = strlen(target), m = strlen(left);
+    if (n + 1 + m >= sizeof joined)
+        return false;
+    memcpy(joined, target, n);
+    joined[n] = '/';
+    memcpy(joined + n + 1, left, m + 1);
+    memcpy(rest, joined, n + m + 2);
+    return true;
+}
+
+static bool is_link(const struct archive_entry *e)
+{
+    return e && (e->file.mode & S_IFMT) == S_IFLNK;
+}
+
+const struct file *archive_find(const char *path)
+{
+    static const struct file root = { .path = "", .mode = S_IFDIR | 0755, .inode = 1 };
+    char done[PATH_SIZE] = "", rest[PATH_SIZE];
+    const struct archive_entry *e = NULL;
+    unsigned links = 0, n;
+
+    if (strlen(path) >= sizeof rest)
+        return NULL;
+    memcpy(rest, path, strlen(path) + 1);
+    for (const char *left = rest; (n = next_component(&left)) > 0;) {
+        if (e && (e->file.mode & S_IFMT) != S_IFDIR)
+            return NULL; /* a file is no directory */
+        if (!step(done, sizeof done, left, n))
+            return NULL;
+        left += n;
+        e = archive_entry_find(done); /* directories need no entry of their own */
+        if (!is_link(e))
+            continue;
+        if (++links > MAX_LINKS || !redirect(rest, e->link, left))
+            return NULL;
+        remove_last(done);
+        if (e->link[0] == '/')
+            done[0] = 0;
+        left = rest;
+        e = NULL;
+    }
+    if (!done[0])
+        return &root;
+    return e ? &e->file : NULL;
+}
