@@ -3,6 +3,7 @@
 #include "native.h"
 #include "native_insn.h"
 #include "native_layout.h"
+#include "panic_on_trap.h"
 #include "x86_cpu.h"
 
 /* What a program may have in its flags. */
@@ -10,28 +11,17 @@
     (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_TF | RFLAGS_DF | RFLAGS_OF |         \
      RFLAGS_RF | RFLAGS_AC | RFLAGS_ID)
 
-static _Noreturn void panic_with(const struct trap_frame *f)
-{
-    const struct cpu_regs *r = &f->regs;
-
-    kprintf("trap %lu in the kernel, error code 0x%lx, cr2 %016lx\n", f->vector, f->error_code, cr2_read());
-    kprintf("rip %016lx rfl %016lx rsp %016lx rbp %016lx\n", r->rip, r->rflags, r->rsp, r->rbp);
-    kprintf("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
-    kprintf("rsi %016lx rdi %016lx r8  %016lx r9  %016lx\n", r->rsi, r->rdi, r->r8, r->r9);
-    kprintf("r10 %016lx r11 %016lx r12 %016lx r13 %016lx\n", r->r10, r->r11, r->r12, r->r13);
-    kprintf("r14 %016lx r15 %016lx\n", r->r14, r->r15);
-    panic("trap %lu in the kernel at 0x%lx", f->vector, r->rip);
-}
-
 /* The entry code leaves the interrupted CS in mode. */
 void native_trap(struct trap_frame *f)
 {
-    if (f->mode != SEL_USER_CODE)
-        panic_with(f);
-    f->mode = PV_MODE_USER;
-    if (f->vector == VEC_PF) {
+    bool from_kernel = f->mode != SEL_USER_CODE;
+
+    f->mode = from_kernel ? PV_MODE_KERNEL : PV_MODE_USER;
+    if (f->vector == VEC_PF)
         f->fault_address = cr2_read();
-    } else if (f->vector >= VECTOR_IRQ_BASE && f->vector != TRAP_SYSTEM_CALL) {
+    if (from_kernel)
+        panic_on_trap(f);
+    if (f->vector >= VECTOR_IRQ_BASE && f->vector != TRAP_SYSTEM_CALL) {
         if (!native_timer_acknowledge(f->vector))
             native_resume(f);
         f->vector = TRAP_TIMER;
