@@ -1,6 +1,6 @@
 /* The kernel's command line: options, then "--", then the program and its arguments.
  *
- *     policy=clock audit -- /bin/sha256 /data/big
+ *     policy=clock seed=1 -- /bin/sha256 /data/big
  *
  * Words are separated by single spaces. A space, a backslash or a byte below 0x20 in an argument is written \xHH.
  * Options: policy=clock|fifo|lru|random, seed=N (for the random policy). */
