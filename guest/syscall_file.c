@@ -1,0 +1,213 @@
+/* Files by name and by number. The archive is read-only, and everybody is root.
+ *
+ *   1. paths
+ *   2. names: open, access, chdir, getcwd, readlink
+ *   3. descriptors: close, dup, fcntl, ioctl, lseek */
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+#include "kernel.h"
+#include "syscall.h"
+
+#define FILE_FLAGS_SHOWN (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECTORY)
+
+enum { SEEK_FROM_START = 0, SEEK_FROM_HERE = 1, SEEK_FROM_END = 2 };
+enum { ACCESS_OK_EXECUTE = 1, ACCESS_OK_WRITE = 2, ACCESS_OK_READ = 4 };
+
+/* 1. Paths. */
+
+/* What a relative path starts at. */
+static int base_of(struct process *p, int dirfd, const char **base)
+{
+    *base = p->cwd;
+    if (dirfd == AT_FDCWD)
+        return 0;
+    struct open_file *o = descriptor_get(&p->files, (uint64_t)(int64_t)dirfd);
+    if (!o)
+        return -EBADF;
+    if (o->kind != OPEN_FILE || !S_ISDIR(o->file->mode))
+        return -ENOTDIR;
+    *base = o->file->path;
+    return 0;
+}
+
+int path_from_program(struct process *p, int dirfd, gva_t at, const char **path)
+{
+    static char given[PATH_BYTES];
+    static char absolute[2 * PATH_BYTES];
+    const char *base = "";
+    int length = space_read_string(p->space, given, at, sizeof given);
+    if (length < 0)
+        return length;
+    if (length == 0)
+        return -ENOENT;
+    int error = given[0] == '/' ? 0 : base_of(p, dirfd, &base);
+    if (error)
+        return error;
+    ksnprintf(absolute, sizeof absolute, "%s/%s", base, given);
+    *path = absolute;
+    return 0;
+}
+
+static int find_from_program(struct process *p, int dirfd, gva_t at, const struct file **f)
+{
+    const char *path;
+    int error = path_from_program(p, dirfd, at, &path);
+    if (error)
+        return error;
+    *f = archive_find(path);
+    return *f ? 0 : -ENOENT;
+}
+
+/* 2. Names. */
+static int64_t open_at(struct process *p, int dirfd, gva_t path, uint64_t flags)
+{
+    const struct file *f;
+    int error = find_from_program(p, dirfd, path, &f);
+    if (error)
+        return error == -ENOENT && (flags & O_CREAT) ? -EROFS : error;
+    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+        return -EEXIST;
+    if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC))
+        return S_ISDIR(f->mode) ? -EISDIR : -EROFS;
+    if ((flags & O_DIRECTORY) && !S_ISDIR(f->mode))
+        return -ENOTDIR;
+    return descriptor_open(&p->files, f, (int)flags & FILE_FLAGS_SHOWN, flags & O_CLOEXEC);
+}
+
+int64_t sys_open(struct process *p, const uint64_t args[])
+{
+    return open_at(p, AT_FDCWD, args[0], args[1]);
+}
+
+int64_t sys_openat(struct process *p, const uint64_t args[])
+{
+    return open_at(p, (int)args[0], args[1], args[2]);
+}
+
+static int64_t access_at(struct process *p, int dirfd, gva_t path, uint64_t mode)
+{
+    const struct file *f;
+    int error = find_from_program(p, dirfd, path, &f);
+    if (error)
+        return error;
+    if (mode & ~(uint64_t)(ACCESS_OK_EXECUTE | ACCESS_OK_WRITE | ACCESS_OK_READ))
+        return -EINVAL;
+    if (mode & ACCESS_OK_WRITE)
+        return -EROFS;
+    return (mode & ACCESS_OK_EXECUTE) && !S_ISDIR(f->mode) && !(f->mode & 0111) ? -EACCES : 0;
+}
+
+int64_t sys_access(struct process *p, const uint64_t args[])
+{
+    return access_at(p, AT_FDCWD, args[0], args[1]);
+}
+
+int64_t sys_faccessat(struct process *p, const uint64_t args[])
+{
+    return access_at(p, (int)args[0], args[1], args[2]);
+}
+
+int64_t sys_chdir(struct process *p, const uint64_t args[])
+{
+    const struct file *f;
+    int error = find_from_program(p, AT_FDCWD, args[0], &f);
+    if (error)
+        return error;
+    if (!S_ISDIR(f->mode))
+        return -ENOTDIR;
+    if (strlen(f->path) + 2 > CWD_SIZE)
+        return -ENAMETOOLONG;
+    ksnprintf(p->cwd, CWD_SIZE, "/%s", f->path);
+    size_t length = strlen(p->cwd);
+    if (length > 1 && p->cwd[length - 1] == '/')
+        p->cwd[length - 1] = 0;
+    return 0;
+}
+
+int64_t sys_getcwd(struct process *p, const uint64_t args[])
+{
+    uint64_t bytes = strlen(p->cwd) + 1;
+    if (args[1] < bytes)
+        return -ERANGE;
+    return space_write(p->space, args[0], p->cwd, bytes) < 0 ? -EFAULT : (int64_t)bytes;
+}
+
+/* Links were followed when the file was looked up, so that there is none to see. */
+int64_t sys_readlink(struct process *p, const uint64_t args[])
+{
+    const struct file *f;
+    int error = find_from_program(p, AT_FDCWD, args[0], &f);
+    return error ? error : -EINVAL;
+}
+
+/* 3. Descriptors. */
+int64_t sys_close(struct process *p, const uint64_t args[])
+{
+    return descriptor_close(&p->files, args[0]);
+}
+
+int64_t sys_dup(struct process *p, const uint64_t args[])
+{
+    return descriptor_duplicate(&p->files, args[0], 0, false);
+}
+
+int64_t sys_dup2(struct process *p, const uint64_t args[])
+{
+    return descriptor_duplicate_to(&p->files, args[0], args[1], false);
+}
+
+int64_t sys_dup3(struct process *p, const uint64_t args[])
+{
+    if (args[0] == args[1] || (args[2] & ~(uint64_t)O_CLOEXEC))
+        return -EINVAL;
+    return descriptor_duplicate_to(&p->files, args[0], args[1], args[2] & O_CLOEXEC);
+}
+
+int64_t sys_fcntl(struct process *p, const uint64_t args[])
+{
+    struct open_file *o = descriptor_get(&p->files, args[0]);
+    if (!o)
+        return -EBADF;
+    switch (args[1]) {
+    case F_DUPFD:
+        return descriptor_duplicate(&p->files, args[0], args[2], false);
+    case F_DUPFD_CLOEXEC:
+        return descriptor_duplicate(&p->files, args[0], args[2], true);
+    case F_GETFD:
+        return p->files.close_on_exec >> args[0] & 1 ? FD_CLOEXEC : 0;
+    case F_SETFD:
+        descriptor_set_close_on_exec(&p->files, (unsigned)args[0], args[2] & FD_CLOEXEC);
+        return 0;
+    case F_GETFL:
+        return o->flags;
+    case F_SETFL:
+        o->flags = (o->flags & ~(O_APPEND | O_NONBLOCK)) | ((int)args[2] & (O_APPEND | O_NONBLOCK));
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* Nothing here is a terminal or a device. */
+int64_t sys_ioctl(struct process *p, const uint64_t args[])
+{
+    return descriptor_get(&p->files, args[0]) ? -ENOTTY : -EBADF;
+}
+
+int64_t sys_lseek(struct process *p, const uint64_t args[])
+{
+    struct open_file *o = descriptor_get(&p->files, args[0]);
+    if (!o)
+        return -EBADF;
+    if (o->kind != OPEN_FILE)
+        return -ESPIPE;
+    int64_t base = args[2] == SEEK_FROM_START  ? 0
+                   : args[2] == SEEK_FROM_HERE ? (int64_t)o->offset
+                   : args[2] == SEEK_FROM_END  ? (int64_t)o->file->size_bytes
+                                               : -1;
+    int64_t to;
+    if (base < 0 || __builtin_add_overflow(base, (int64_t)args[1], &to) || to < 0)
+        return -EINVAL;
+    o->offset = (uint64_t)to;
+    return to;
+}

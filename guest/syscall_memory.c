@@ -1,0 +1,163 @@
+/* What programs ask of their memory: the checks that are Linux's; the rest is space.c's. */
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+#include <linux/stat.h>
+#include "kernel.h"
+#include "syscall.h"
+
+static unsigned rights_of(uint64_t protection)
+{
+    return (protection & PROT_READ ? ACCESS_READ : 0) | (protection & PROT_EXEC ? ACCESS_EXEC : 0) |
+           (protection & PROT_WRITE ? ACCESS_READ | ACCESS_WRITE : 0);
+}
+
+static bool is_known_protection(uint64_t protection)
+{
+    return !(protection & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC));
+}
+
+/* A range of whole pages below USER_TOP, from a start and a length that a program gave. 0, -EINVAL or
+ * -ENOMEM. */
+static int make_range(gva_t start, uint64_t bytes, gva_t *end)
+{
+    if (page_offset(start))
+        return -EINVAL;
+    if (bytes > USER_TOP || start > USER_TOP || page_round_up(bytes) > USER_TOP - start)
+        return -ENOMEM;
+    *end = start + page_round_up(bytes);
+    return 0;
+}
+
+/* The mapping of a file. Shared ones can only be read: nothing can be written back. */
+static int use_file(struct process *p, struct region *r, const uint64_t args[])
+{
+    struct open_file *o = descriptor_get(&p->files, args[4]);
+    if (!o)
+        return -EBADF;
+    if (o->kind != OPEN_FILE || !S_ISREG(o->file->mode))
+        return -ENODEV;
+    if ((args[3] & MAP_TYPE) != MAP_PRIVATE && (args[2] & PROT_WRITE))
+        return -EACCES;
+    if (page_offset(args[5]))
+        return -EINVAL;
+    r->kind = REGION_FILE;
+    r->file = o->file;
+    r->file_offset = args[5];
+    r->file_bytes = page_round_up(args[1]);
+    return args[5] + r->file_bytes < args[5] ? -EINVAL : 0;
+}
+
+static bool is_known_sharing(uint64_t flags)
+{
+    bool shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
+    return (flags & MAP_TYPE) == MAP_PRIVATE || (shared && !(flags & MAP_ANONYMOUS));
+}
+
+/* mmap(address, bytes, protection, flags, fd, offset). An address that need not be is not tried. Memory that
+ * is shared between processes is not there: -EINVAL. */
+int64_t sys_mmap(struct process *p, const uint64_t args[])
+{
+    gva_t end;
+    struct region r = { .kind = REGION_ANONYMOUS, .rights = rights_of(args[2]) };
+    bool fixed = args[3] & MAP_FIXED;
+    if (args[1] == 0 || !is_known_sharing(args[3]) || !is_known_protection(args[2]))
+        return -EINVAL;
+    int error = make_range(fixed ? args[0] : 0, args[1], &end);
+    if (!error && !(args[3] & MAP_ANONYMOUS))
+        error = use_file(p, &r, args);
+    if (error)
+        return error;
+    r.start = fixed ? args[0] : space_find_gap(p->space, end);
+    if (!fixed && !r.start)
+        return -ENOMEM;
+    r.end = r.start + page_round_up(args[1]);
+    error = space_map(p->space, &r);
+    return error ? error : (int64_t)r.start;
+}
+
+int64_t sys_munmap(struct process *p, const uint64_t args[])
+{
+    gva_t end;
+    if (args[1] == 0 || make_range(args[0], args[1], &end) < 0)
+        return -EINVAL;
+    return space_unmap(p->space, args[0], end);
+}
+
+int64_t sys_mprotect(struct process *p, const uint64_t args[])
+{
+    gva_t end;
+    int error = make_range(args[0], args[1], &end);
+    if (error || end == args[0])
+        return error;
+    if (!is_known_protection(args[2]))
+        return -EINVAL;
+    return space_protect(p->space, args[0], end, rights_of(args[2]));
+}
+
+int64_t sys_brk(struct process *p, const uint64_t args[])
+{
+    return (int64_t)space_brk(p->space, args[0]);
+}
+
+/* Pages of [start, end), which lie in one region, as if never touched: the region's part is mapped anew. */
+static int drop_pages(struct process *p, const struct region *whole, gva_t start, gva_t end)
+{
+    struct region part = *whole;
+    uint64_t skipped = start - whole->start;
+    part.start = start;
+    part.end = end;
+    if (part.kind == REGION_FILE) {
+        part.file_offset += skipped;
+        part.file_bytes = whole->file_bytes > skipped ? whole->file_bytes - skipped : 0;
+        if (part.file_bytes > end - start)
+            part.file_bytes = end - start;
+    }
+    return space_map(p->space, &part);
+}
+
+/* Of all advice only MADV_DONTNEED has an effect that programs can see. Stacks are left alone: a part of one
+ * could not grow. */
+int64_t sys_madvise(struct process *p, const uint64_t args[])
+{
+    gva_t end;
+    int error = make_range(args[0], args[1], &end);
+    if (error)
+        return -EINVAL;
+    if (args[2] != MADV_DONTNEED)
+        return 0;
+    for (gva_t at = args[0]; at < end && !error;) {
+        const struct region *r = space_region(p->space, at);
+        if (!r)
+            return -ENOMEM;
+        if (r->grows_down)
+            return -EINVAL;
+        gva_t part_end = r->end < end ? r->end : end;
+        error = drop_pages(p, r, at, part_end);
+        at = part_end;
+    }
+    return error;
+}
+
+/* Mappings are private, or only read: nothing is ever out of date. */
+int64_t sys_msync(struct process *p, const uint64_t args[])
+{
+    gva_t end;
+    if (make_range(args[0], args[1], &end) < 0 || (args[2] & ~(uint64_t)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)))
+        return -EINVAL;
+    return args[1] && !space_region(p->space, args[0]) ? -ENOMEM : 0;
+}
+
+/* A mapping can shrink where it is; one that wants to grow is refused, and C libraries copy then. */
+int64_t sys_mremap(struct process *p, const uint64_t args[])
+{
+    gva_t old_end, new_end;
+    if (args[2] == 0 || make_range(args[0], args[1], &old_end) < 0 ||
+        make_range(args[0], args[2], &new_end) < 0 || (args[3] & ~(uint64_t)MREMAP_MAYMOVE))
+        return -EINVAL;
+    if (!space_region(p->space, args[0]))
+        return -EFAULT;
+    if (new_end > old_end)
+        return -ENOMEM;
+    int error = new_end < old_end ? space_unmap(p->space, new_end, old_end) : 0;
+    return error ? error : (int64_t)args[0];
+}
