@@ -10,6 +10,7 @@ import io
 import json
 import os
 import sys
+import tarfile
 import tempfile
 import unittest
 
@@ -150,6 +151,10 @@ class RunGuests(unittest.TestCase):
     def test_a_wrong_histogram_fails(self):
         self.expect_fail("faults.major.histogram is {3: 1}, not {2: *}", "counts = faults.major.histogram == {2: *}")
 
+    def test_a_histogram_may_be_empty_if_the_stanza_says_so(self):
+        self.expect_pass("counts = faults.cow.histogram in {2: *}\n   faults.major.histogram in {2: *, 3: 1}")
+        self.expect_fail("faults.major.histogram is {3: 1}", "counts = faults.major.histogram in {2: *}")
+
     def test_a_fault_class_without_faults_has_no_pattern(self):
         self.expect_fail("faults.cow.histogram is {}, not {2: *}", "counts = faults.cow.histogram == {2: *}")
 
@@ -200,9 +205,15 @@ class RunGuests(unittest.TestCase):
         self.expect_fail("nothing like: ^an error$", "stderr = ^an error$")
 
     def test_the_same_counts_twice_pass(self):
-        self.write("behaviour/stats.1", json.dumps({**self.stats, "wall_ns": 6000, "kvm": {"exits": 999}}))
+        self.write("behaviour/stats.1", json.dumps({**self.stats, "wall_ns": 6000, "kvm": {"exits": 999, "x": 1}}))
         self.expect_pass("repeat = 2")
         self.assertEqual(self.read("behaviour/runs").strip(), "2")
+
+    def test_bad_sectors_are_those_of_the_file(self):
+        with tarfile.open(os.path.join(self.build, "sample.tar"), "w", format=tarfile.USTAR_FORMAT) as disk:
+            disk.add(os.path.join(self.build, "sample-root"), ".")
+        self.expect_pass("bad = bin/hello 1 4")
+        self.assertIn(" --disk-error 4-7 ", self.read("behaviour/commands"))
 
     def test_other_counts_the_second_time_fail(self):
         self.write("behaviour/stats.1", json.dumps({**self.stats, "disk": {"reads": 2, "writes": 0}}))

@@ -4,11 +4,20 @@ What it takes to know what is right stays here; the scripts only do."""
 import os
 import shlex
 import shutil
+import tarfile
 
 EXECUTOR = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "guest-exec.sh")
 
 
-def faultvisor_words(case):
+def bad_sectors(stanza, sample):
+    """--disk-error for `bad = PATH FIRST COUNT`: so many sectors of a file of the sample disk."""
+    path, first, count = stanza.words("bad")
+    with tarfile.open(sample) as disk:
+        start = disk.getmember("./" + path).offset_data // 512 + int(first)
+    return ["--disk-error", f"{start}-{start + int(count) - 1}"]
+
+
+def faultvisor_words(case, sample):
     """The command line of one case, as words of shell: some are variables of the executor's."""
     stanza = case.stanza
     if stanza.get("command"):
@@ -24,12 +33,14 @@ def faultvisor_words(case):
         words += ["--disk", f'"$DISKS/{disk}.tar"']
     if stanza.get("json") != "none":
         words += ["--stats-json", '"$RESULT/stats.json"']
+    if stanza.get("bad"):
+        words += bad_sectors(stanza, sample)
     words += [shlex.quote(word) for word in stanza.words("options")]
     return words + ["--"] + [shlex.quote(word) for word in stanza.argv]
 
 
-def case_script(case):
-    command = " ".join(['"$FAULTVISOR"'] + faultvisor_words(case))
+def case_script(case, sample):
+    command = " ".join(['"$FAULTVISOR"'] + faultvisor_words(case, sample))
     if not case.stanza.get("signal"):
         return f"exec {command}\n"
     signal, after, seconds = (case.stanza.words("signal") + ["", ""])[:3]
@@ -38,8 +49,9 @@ def case_script(case):
     return f"{command} &\nrun=$!\nsleep {seconds}\nkill -{signal} $run\nwait $run\n"
 
 
-def write_plan(folder, cases, disks):
-    """Fill folder (made anew) with the cases that are to run, and with the disks that they name."""
+def write_plan(folder, cases, disks, sample):
+    """Fill folder (made anew) with the cases that are to run, and with the disks that they name; sample is the path
+    of the sample disk."""
     shutil.rmtree(folder, ignore_errors=True)
     for sub in ("cases", "disks"):
         os.makedirs(os.path.join(folder, sub))
@@ -53,7 +65,7 @@ def write_plan(folder, cases, disks):
             for run in case.runs:
                 listing.write(f"{case.stanza.number('timeout', 60)} {run}\n")
                 with open(os.path.join(folder, "cases", run), "w", encoding="utf-8") as script:
-                    script.write(case_script(case))
+                    script.write(case_script(case, sample))
     for name in needed & set(disks):
         with open(os.path.join(folder, "disks", name), "w", encoding="utf-8") as script:
             script.write("set -e\n" + disks[name].strip() + "\n")

@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass, field
 
 KEYS = {"run", "command", "modes", "memory", "swap", "policies", "disk", "options", "timeout", "expect", "status",
-        "stderr", "counts", "repeat", "may-differ", "skip", "json", "signal"}
+        "stderr", "counts", "repeat", "may-differ", "skip", "json", "signal", "bad"}
 
 
 class ConfigError(Exception):
