@@ -529,6 +529,7 @@ START_TEST(a_file_with_random_damage_is_refused_or_keeps_all_promises)
     unsigned loaded = 0;
 
     printf("kernel_image: SEED=%u\n", seed);
+    fflush(stdout); /* before a crash */
     srand(seed);
     for (unsigned round = 0; round < 20000; round++) {
         make_good_file();
