@@ -105,29 +105,29 @@ static void forget_all(void)
     memset(filter, 0, sizeof(filter));
 }
 
-/* Nothing must be waiting any more, since a panic sends its own message. */
-static _Noreturn void refused(int64_t done)
+static _Noreturn void refused(int64_t done, unsigned sent)
 {
-    struct pv_call c = calls[done >= 0 ? done : 0];
+    struct pv_call c = calls[done >= 0 ? done : 0]; /* a copy: the messages are calls, too */
     const struct pv_update *first = (const struct pv_update *)c.args[0];
-    unsigned sent = nr_calls;
 
-    forget_all();
     if (done < 0)
         panic("a multicall of %u calls failed: error %ld", sent, -done);
     if (c.op == PV_MMU_UPDATE)
-        kprintf("the first of %lu updates: entry 0x%lx at 0x%lx\n", c.args[1], first->entry, first->at);
+        kprintf("%lu updates, the first: entry 0x%lx at 0x%lx\n", c.args[1], first->entry, first->at);
     panic("call %ld of %u, hypercall %lu(0x%lx, 0x%lx), failed: error %ld", done, sent, c.op, c.args[0],
           c.args[1], -c.result);
 }
 
+/* What is sent is forgotten first: a return does not come back, and a panic sends its own message. */
 static void send_calls(void)
 {
-    int64_t done = pv_hypercall(PV_MULTICALL, (uintptr_t)calls, nr_calls);
+    unsigned n = nr_calls;
+    int64_t done;
 
-    if (done != nr_calls)
-        refused(done);
     forget_all();
+    done = pv_hypercall(PV_MULTICALL, (uintptr_t)calls, n);
+    if (done != n)
+        refused(done, n);
 }
 
 static void add_flushes(void)
