@@ -1,0 +1,222 @@
+/* The ledger: what is charged to whom, and that it closes. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include "vmm/ledger.h"
+
+static struct ledger l;
+
+static void setup(void)
+{
+    memset(&l, 0, sizeof(l));
+}
+
+/* One exit that only belongs to what is in progress. */
+static void plain_exit(enum exit_cause cause)
+{
+    ledger_exit(&l, cause);
+    ledger_charge(&l, 0);
+}
+
+static void begin(enum exit_cause cause, enum account account, uint64_t now_ns)
+{
+    ledger_exit(&l, cause);
+    ledger_begin(&l, account, now_ns);
+    ledger_charge(&l, now_ns);
+}
+
+static void disk_exit(void)
+{
+    ledger_exit(&l, EXIT_HYPERCALL);
+    ledger_note_disk(&l);
+    ledger_charge(&l, 0);
+}
+
+static void end(bool same_place, bool write_to_present, uint64_t now_ns)
+{
+    ledger_exit(&l, EXIT_HYPERCALL);
+    ledger_end(&l, same_place, write_to_present);
+    ledger_charge(&l, now_ns);
+}
+
+START_TEST(exits_before_the_first_program_are_boot)
+{
+    plain_exit(EXIT_BOOT);
+    disk_exit();
+    end(false, false, 0);
+    ck_assert_uint_eq(l.accounts[ACCOUNT_BOOT], 2);
+    ck_assert_uint_eq(l.accounts[ACCOUNT_DISK], 1);
+    ck_assert(ledger_is_closed(&l, 3));
+}
+END_TEST
+
+START_TEST(a_fault_without_disk_is_minor_with_two_exits)
+{
+    end(false, false, 0);
+    begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 100);
+    end(true, false, 350);
+    ck_assert_uint_eq(l.faults[FAULT_MINOR].count, 1);
+    ck_assert_uint_eq(l.faults[FAULT_MINOR].exits, 2);
+    ck_assert_uint_eq(l.faults[FAULT_MINOR].histogram[2], 1);
+    ck_assert_uint_eq(l.faults[FAULT_MINOR].ns, 250);
+    ck_assert_uint_eq(ledger_unfinished(&l), 0);
+    ck_assert(ledger_is_closed(&l, 3));
+}
+END_TEST
+
+START_TEST(a_fault_with_disk_is_major_and_pays_for_it)
+{
+    end(false, false, 0);
+    begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 0);
+    disk_exit();
+    end(true, true, 0);
+    ck_assert_uint_eq(l.faults[FAULT_MAJOR].histogram[3], 1);
+    ck_assert_uint_eq(l.accounts[ACCOUNT_DISK], 0);
+    ck_assert(ledger_is_closed(&l, 4));
+}
+END_TEST
+
+START_TEST(a_disk_request_of_one_fault_does_not_make_the_next_one_major)
+{
+    end(false, false, 0);
+    begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 0);
+    disk_exit();
+    end(true, false, 0);
+    begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 0);
+    end(true, false, 0);
+    ck_assert_uint_eq(l.faults[FAULT_MAJOR].count, 1);
+    ck_assert_uint_eq(l.faults[FAULT_MINOR].count, 1);
+}
+END_TEST
+
+START_TEST(a_write_to_a_page_that_was_there_is_cow)
+{
+    end(false, false, 0);
+    begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 0);
+    end(true, true, 0);
+    ck_assert_uint_eq(l.faults[FAULT_COW].count, 1);
+}
+END_TEST
+
+START_TEST(a_program_that_goes_on_elsewhere_was_told_of_a_protection_fault)
+{
+    end(false, false, 0);
+    begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 0);
+    disk_exit();
+    end(false, true, 0);
+    ck_assert_uint_eq(l.faults[FAULT_PROTECTION].histogram[3], 1);
+}
+END_TEST
+
+START_TEST(a_system_call_does_not_pay_for_its_disk_requests)
+{
+    end(false, false, 0);
+    begin(EXIT_SYSTEM_CALL, ACCOUNT_SYSTEM_CALL, 0);
+    disk_exit();
+    end(false, false, 0);
+    ck_assert_uint_eq(l.system_calls.histogram[2], 1);
+    ck_assert_uint_eq(l.accounts[ACCOUNT_DISK], 1);
+    ck_assert(ledger_is_closed(&l, 4));
+}
+END_TEST
+
+START_TEST(a_tick_is_the_timers_whatever_it_interrupted)
+{
+    end(false, false, 0);
+    begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 0);
+    ledger_exit(&l, EXIT_SIGNAL);
+    ledger_note_tick(&l);
+    ledger_charge(&l, 0);
+    end(true, false, 0);
+    ck_assert_uint_eq(l.faults[FAULT_MINOR].histogram[2], 1);
+    ck_assert_uint_eq(l.accounts[ACCOUNT_TIMER], 1);
+}
+END_TEST
+
+START_TEST(a_tick_that_waited_for_the_end_of_a_fault_begins_after_it)
+{
+    end(false, false, 0);
+    begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 0);
+    ledger_exit(&l, EXIT_HYPERCALL);
+    ledger_end(&l, true, false);
+    ledger_begin(&l, ACCOUNT_TIMER, 7);
+    ledger_charge(&l, 5);
+    end(false, false, 10);
+    ck_assert_uint_eq(l.faults[FAULT_MINOR].histogram[2], 1);
+    ck_assert_uint_eq(l.timers.histogram[1], 1);
+    ck_assert_uint_eq(l.timers.ns, 3);
+    ck_assert(ledger_is_closed(&l, 4));
+}
+END_TEST
+
+START_TEST(a_fault_that_never_ended_is_told_apart)
+{
+    end(false, false, 0);
+    begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 0);
+    disk_exit();
+    ck_assert_uint_eq(ledger_unfinished(&l), 2);
+    ck_assert(ledger_is_closed(&l, 3));
+}
+END_TEST
+
+START_TEST(waiting_is_idle)
+{
+    end(false, false, 0);
+    begin(EXIT_SYSTEM_CALL, ACCOUNT_SYSTEM_CALL, 0);
+    ledger_exit(&l, EXIT_HYPERCALL);
+    ledger_note_idle(&l);
+    ledger_charge(&l, 0);
+    end(false, false, 0);
+    ck_assert_uint_eq(l.accounts[ACCOUNT_IDLE], 1);
+    ck_assert_uint_eq(l.system_calls.histogram[2], 1);
+}
+END_TEST
+
+START_TEST(least_and_most_exits_are_kept)
+{
+    end(false, false, 0);
+    for (int disk = 0; disk < 3; disk++) {
+        begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 0);
+        for (int i = 0; i <= disk; i++)
+            disk_exit();
+        end(true, false, 0);
+    }
+    ck_assert_uint_eq(l.faults[FAULT_MAJOR].min, 3);
+    ck_assert_uint_eq(l.faults[FAULT_MAJOR].max, 5);
+}
+END_TEST
+
+START_TEST(a_ledger_that_missed_a_run_is_not_closed)
+{
+    plain_exit(EXIT_BOOT);
+    ck_assert(!ledger_is_closed(&l, 2));
+    l.causes[EXIT_BOOT]++;
+    ck_assert(!ledger_is_closed(&l, 1));
+}
+END_TEST
+
+int main(void)
+{
+    TCase *t = tcase_create("ledger");
+    tcase_add_checked_fixture(t, setup, NULL);
+    tcase_add_test(t, exits_before_the_first_program_are_boot);
+    tcase_add_test(t, a_fault_without_disk_is_minor_with_two_exits);
+    tcase_add_test(t, a_fault_with_disk_is_major_and_pays_for_it);
+    tcase_add_test(t, a_disk_request_of_one_fault_does_not_make_the_next_one_major);
+    tcase_add_test(t, a_write_to_a_page_that_was_there_is_cow);
+    tcase_add_test(t, a_program_that_goes_on_elsewhere_was_told_of_a_protection_fault);
+    tcase_add_test(t, a_system_call_does_not_pay_for_its_disk_requests);
+    tcase_add_test(t, a_tick_is_the_timers_whatever_it_interrupted);
+    tcase_add_test(t, a_tick_that_waited_for_the_end_of_a_fault_begins_after_it);
+    tcase_add_test(t, a_fault_that_never_ended_is_told_apart);
+    tcase_add_test(t, waiting_is_idle);
+    tcase_add_test(t, least_and_most_exits_are_kept);
+    tcase_add_test(t, a_ledger_that_missed_a_run_is_not_closed);
+    Suite *s = suite_create("ledger");
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,129 @@
+/* The command line of `faultvisor run`. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "vmm/error.h"
+#include "vmm/options.h"
+
+static struct options o;
+static char told[512];
+
+static void keep(const char *line)
+{
+    snprintf(told, sizeof(told), "%s", line);
+}
+
+static void setup(void)
+{
+    error_sink = keep;
+    told[0] = '\0';
+    freopen("/dev/null", "w", stderr);
+}
+
+/* Words separated by blanks, as after "faultvisor". */
+static int parse(const char *line)
+{
+    static char copy[512];
+    static char *argv[32];
+    int argc = 0;
+    snprintf(copy, sizeof(copy), "%s", line);
+    for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    argv[argc] = NULL;
+    return options_parse(&o, argc, argv);
+}
+
+START_TEST(a_program_alone_gets_the_defaults)
+{
+    ck_assert_int_eq(parse("run -- /bin/touch"), 0);
+    ck_assert_str_eq(o.mode, "pv");
+    ck_assert_uint_eq(o.memory_bytes, 16u << 20);
+    ck_assert_uint_eq(o.seed, 1);
+    ck_assert_ptr_null(o.disk);
+    ck_assert_ptr_null(o.swap);
+    ck_assert_int_eq(o.argc, 1);
+    ck_assert_str_eq(o.argv[0], "/bin/touch");
+}
+END_TEST
+
+START_TEST(every_option_is_taken)
+{
+    ck_assert_int_eq(parse("run --mode pv --memory 4M --kernel k --disk d --swap 1M --policy lru --seed 9 --stats "
+                           "--stats-json j --audit --timeout 5 --disk-error 1-2 -q -- p a b"),
+                     0);
+    ck_assert_uint_eq(o.memory_bytes, 4u << 20);
+    ck_assert_str_eq(o.kernel, "k");
+    ck_assert_str_eq(o.disk, "d");
+    ck_assert_str_eq(o.swap, "1M");
+    ck_assert_str_eq(o.policy, "lru");
+    ck_assert_uint_eq(o.seed, 9);
+    ck_assert(o.stats && o.audit && o.quiet);
+    ck_assert_str_eq(o.stats_json, "j");
+    ck_assert_uint_eq(o.timeout_s, 5);
+    ck_assert_str_eq(o.disk_error, "1-2");
+    ck_assert_int_eq(o.argc, 3);
+}
+END_TEST
+
+START_TEST(options_of_the_program_are_left_to_it)
+{
+    ck_assert_int_eq(parse("run -m 2M prog --memory 9 -q"), 0);
+    ck_assert_uint_eq(o.memory_bytes, 2u << 20);
+    ck_assert(!o.quiet);
+    ck_assert_int_eq(o.argc, 4);
+}
+END_TEST
+
+static const struct {
+    const char *line;
+    const char *says;
+} refused[] = {
+    { "run", "no program to run" },
+    { "run --", "no program to run" },
+    { "run --mode xen -- p", "expected one of pv" },
+    { "run --memory 1M -- p", "from 2M to 2G" },
+    { "run --memory 4097K -- p", "multiple of 4K" },
+    { "run --memory 3G -- p", "from 2M to 2G" },
+    { "run --memory 3000001 -- p", "multiple of 4K" },
+    { "run --memory lots -- p", "--memory lots" },
+    { "run --policy mru -- p", "expected one of clock, fifo, lru, random" },
+    { "run --timeout -1 -- p", "whole number" },
+    { "run --timeout 1x -- p", "whole number" },
+    { "run --timeout 99999999 -- p", "up to 1000000" },
+    { "run --seed 18446744073709551616 -- p", "whole number" },
+    { "run --no-such-option -- p", "" },
+    { "run --memory", "" },
+};
+
+START_TEST(wrong_words_are_refused_with_the_reason)
+{
+    ck_assert_int_eq(parse(refused[_i].line), STATUS_USAGE + 1);
+    ck_assert_msg(strstr(told, refused[_i].says) != NULL, "%s: said \"%s\"", refused[_i].line, told);
+}
+END_TEST
+
+START_TEST(help_is_asked_for_and_is_no_error)
+{
+    freopen("/dev/null", "w", stdout);
+    ck_assert_int_eq(parse("run --help"), 1);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *t = tcase_create("options");
+    tcase_add_checked_fixture(t, setup, NULL);
+    tcase_add_test(t, a_program_alone_gets_the_defaults);
+    tcase_add_test(t, every_option_is_taken);
+    tcase_add_test(t, options_of_the_program_are_left_to_it);
+    tcase_add_loop_test(t, wrong_words_are_refused_with_the_reason, 0, sizeof(refused) / sizeof(refused[0]));
+    tcase_add_test(t, help_is_asked_for_and_is_no_error);
+    Suite *s = suite_create("options");
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

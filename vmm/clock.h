@@ -1,0 +1,23 @@
+/* Time and interruption: the guest's periodic timer, the limit on the run, Ctrl-C. All are signals that make KVM_RUN
+ * return; this is where they are told apart. One run at a time. */
+#pragma once
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Nanoseconds of the monotonic clock. */
+uint64_t clock_now_ns(void);
+
+/* Catch SIGINT, SIGTERM and the time limit (0: none) from now on; each makes the KVM_RUN of this kvm_run return. 0 or a negative errno, said. */
+int clock_start(struct kvm_run *run, unsigned timeout_s);
+void clock_stop(void);
+
+/* What ended the run from outside: SIGINT, SIGTERM, SIGALRM for the time limit; 0: nothing did. */
+int clock_stop_signal(void);
+
+/* The guest's timer: a tick each period, 0 for none. 0 or a negative errno. */
+int clock_set_timer(uint64_t period_ns);
+/* Has it ticked since the last call? */
+bool clock_take_tick(void);
+/* Wait for a tick or a stop. False: no timer is set, so waiting would be for ever. */
+bool clock_wait(void);

@@ -1,0 +1,32 @@
+#include <errno.h>
+#include <unistd.h>
+#include "pv/abi.h"
+#include "vmm/console.h"
+#include "vmm/error.h"
+
+static int write_all(int fd, const uint8_t *data, uint64_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t n = write(fd, data, bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        data += n;
+        bytes -= (uint64_t)n;
+    }
+    return 0;
+}
+
+int console_write(bool quiet, unsigned stream, const void *data, uint64_t bytes)
+{
+    static bool failed;
+    if (stream == PV_CONSOLE_LOG && quiet)
+        return 0;
+    int err = write_all(stream == PV_CONSOLE_OUT ? STDOUT_FILENO : STDERR_FILENO, data, bytes);
+    if (err && stream == PV_CONSOLE_OUT && !failed) {
+        failed = true;
+        return fail(-err, "cannot write the program's output");
+    }
+    return stream == PV_CONSOLE_OUT ? err : 0;
+}

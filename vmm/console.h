@@ -1,0 +1,8 @@
+/* Where the guest's output goes. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+/* stream: enum pv_console_stream. A program's output goes to standard output, its errors and (unless quiet) the kernel's messages to
+ * standard error. 0, or a negative errno, said once. */
+int console_write(bool quiet, unsigned stream, const void *data, uint64_t bytes);

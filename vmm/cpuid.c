@@ -1,0 +1,56 @@
+/* What CPU the guest sees. Intel SDM vol. 2, CPUID; AMD APM vol. 3, appendix E. */
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include "vmm/cpuid.h"
+#include "vmm/error.h"
+
+#define MAX_LEAVES 256
+
+#define LEAF1_ECX_KEEP (1u << 0 | 1u << 9 | 1u << 13 | 1u << 19 | 1u << 20 | 1u << 22 | 1u << 23) /* SSE3 to POPCNT, CX16 */
+#define LEAF1_EDX_DROP (1u << 12 | 1u << 21 | 1u << 22 | 1u << 28 | 1u << 29) /* MTRR, DS, ACPI, HTT, TM */
+#define LEAF7_ECX_UMIP (1u << 2)
+#define LEAF81_EDX_KEEP (1u << 11 | 1u << 20 | 1u << 26 | 1u << 27 | 1u << 29) /* SYSCALL, NX, 1 GiB, RDTSCP, LM */
+
+static void filter_leaf(struct kvm_cpuid_entry2 *e, bool *has_umip)
+{
+    switch (e->function) {
+    case 0x1:
+        e->ecx &= LEAF1_ECX_KEEP;
+        e->edx &= ~LEAF1_EDX_DROP;
+        break;
+    case 0x7:
+        if (e->index == 0 && (e->ecx & LEAF7_ECX_UMIP))
+            *has_umip = true;
+        e->ecx = e->index == 0 ? e->ecx & LEAF7_ECX_UMIP : 0;
+        e->eax = e->ebx = e->edx = 0;
+        break;
+    case 0xd: /* no XSAVE: no state components */
+        e->eax = e->ebx = e->ecx = e->edx = 0;
+        break;
+    case 0x80000001:
+        e->ecx &= 1u; /* LAHF */
+        e->edx &= LEAF81_EDX_KEEP | 0x0183f3ffu; /* AMD repeats leaf 1 there */
+        break;
+    }
+}
+
+int cpuid_set_up(int kvm_fd, int vcpu_fd, bool *has_umip)
+{
+    struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + MAX_LEAVES * sizeof(cpuid->entries[0]));
+    if (!cpuid)
+        return fail(ENOMEM, "cannot ask what CPU there is");
+    *has_umip = false;
+    cpuid->nent = MAX_LEAVES;
+    int err = 0;
+    if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
+        err = fail(errno, "cannot ask what CPU KVM supports (KVM_GET_SUPPORTED_CPUID)");
+    for (unsigned i = 0; !err && i < cpuid->nent; i++)
+        filter_leaf(&cpuid->entries[i], has_umip);
+    if (!err && ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid) < 0)
+        err = fail(errno, "cannot give the CPU its features (KVM_SET_CPUID2)");
+    free(cpuid);
+    return err;
+}

@@ -1,0 +1,235 @@
+/* The exit table and the run loop.
+ *   1. handlers, one a cause
+ *   2. the table: constant, printable name, handler
+ *   3. classify: which row is this exit?
+ *   4. the loop: count, handle, charge, resume */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include "vmm/clock.h"
+#include "vmm/error.h"
+#include "vmm/monitor/monitor_ports.h"
+#include "vmm/vmm.h"
+
+enum verdict { GO_ON, STOP };
+
+struct exit_row {
+    const char *name;
+    enum verdict (*handle)(struct vmm *v, const struct monitor_trap *trap);
+};
+
+/* 1. Handlers. */
+
+static enum verdict go_on_or_stop(const struct vmm *v)
+{
+    return v->domain.state == DOMAIN_RUNNING ? GO_ON : STOP;
+}
+
+static void deliver_tick(struct vmm *v)
+{
+    if (v->domain.state == DOMAIN_RUNNING && clock_take_tick())
+        v->mode->event(v);
+}
+
+static enum verdict handle_page_fault(struct vmm *v, const struct monitor_trap *trap)
+{
+    if (!v->mode->in_kernel(v))
+        ledger_begin(&v->ledger, ACCOUNT_FAULT, clock_now_ns());
+    v->mode->trap(v, trap);
+    return go_on_or_stop(v);
+}
+
+static enum verdict handle_exception(struct vmm *v, const struct monitor_trap *trap)
+{
+    if (!v->mode->in_kernel(v))
+        ledger_begin(&v->ledger, ACCOUNT_EXCEPTION, clock_now_ns());
+    v->mode->trap(v, trap);
+    return go_on_or_stop(v);
+}
+
+static enum verdict handle_system_call(struct vmm *v, const struct monitor_trap *trap)
+{
+    (void)trap;
+    ledger_begin(&v->ledger, ACCOUNT_SYSTEM_CALL, clock_now_ns());
+    v->mode->syscall(v);
+    return go_on_or_stop(v);
+}
+
+static enum verdict handle_hypercall(struct vmm *v, const struct monitor_trap *trap)
+{
+    (void)trap;
+    v->mode->syscall(v);
+    return go_on_or_stop(v);
+}
+
+/* The tick itself is delivered as with any exit (deliver_tick). */
+static enum verdict handle_timer(struct vmm *v, const struct monitor_trap *trap)
+{
+    (void)trap;
+    ledger_note_tick(&v->ledger);
+    return go_on_or_stop(v);
+}
+
+/* Only programs are interrupted for the guest's timer; a tick in the kernel waits for the return to a program. */
+static void interrupt_program(struct vmm *v)
+{
+    if (v->mode->in_kernel(v)) {
+        deliver_tick(v);
+        return;
+    }
+    struct kvm_run *run = v->machine.run;
+    struct kvm_interrupt interrupt = { .irq = MONITOR_VEC_TIMER };
+    if (monitor_is_running(&v->monitor) || !run->ready_for_interrupt_injection)
+        run->request_interrupt_window = 1;
+    else if (ioctl(v->machine.vcpu_fd, KVM_INTERRUPT, &interrupt) < 0)
+        fail(errno, "cannot raise the timer's interrupt (KVM_INTERRUPT)");
+}
+
+static enum verdict handle_interruption(struct vmm *v, const struct monitor_trap *trap)
+{
+    (void)trap;
+    v->machine.run->request_interrupt_window = 0;
+    ledger_note_tick(&v->ledger);
+    if (clock_stop_signal())
+        return STOP;
+    interrupt_program(v);
+    return GO_ON;
+}
+
+static enum verdict handle_nothing(struct vmm *v, const struct monitor_trap *trap)
+{
+    (void)trap;
+    return go_on_or_stop(v);
+}
+
+static enum verdict handle_other(struct vmm *v, const struct monitor_trap *trap)
+{
+    (void)trap;
+    const struct kvm_run *run = v->machine.run;
+    const struct kvm_regs *r = &run->s.regs.regs;
+    fail(0, "unexpected exit of KVM, reason %u (suberror %u), rip %#llx rsp %#llx cr2 %#llx", run->exit_reason,
+         run->exit_reason == KVM_EXIT_INTERNAL_ERROR ? run->internal.suberror : 0, r->rip, r->rsp,
+         run->s.regs.sregs.cr2);
+    return STOP;
+}
+
+/* 2. The table. */
+
+static const struct exit_row exit_table[NR_EXIT_CAUSES] = {
+    [EXIT_BOOT] = { "boot", handle_nothing },
+    [EXIT_PAGE_FAULT] = { "page-fault", handle_page_fault },
+    [EXIT_EXCEPTION] = { "exception", handle_exception },
+    [EXIT_SYSTEM_CALL] = { "system-call", handle_system_call },
+    [EXIT_HYPERCALL] = { "hypercall", handle_hypercall },
+    [EXIT_TIMER] = { "timer", handle_timer },
+    [EXIT_SIGNAL] = { "signal", handle_interruption },
+    [EXIT_WINDOW] = { "interrupt-window", handle_interruption },
+    [EXIT_PORT] = { "port", handle_other },
+    [EXIT_MMIO] = { "mmio", handle_other },
+    [EXIT_TABLE_STORE] = { "table-store", handle_other },
+    [EXIT_PRIVILEGED] = { "privileged-instruction", handle_other },
+    [EXIT_DRAIN] = { "drain", handle_nothing },
+    [EXIT_HALT] = { "halt", handle_other },
+    [EXIT_OTHER] = { "other", handle_other },
+};
+
+const char *exit_cause_name(enum exit_cause c)
+{
+    return exit_table[c].name;
+}
+
+/* 3. Classify. */
+
+static enum exit_cause classify_trap(unsigned vector)
+{
+    if (vector == VEC_PF)
+        return EXIT_PAGE_FAULT;
+    return vector < NR_EXCEPTIONS ? EXIT_EXCEPTION : EXIT_TIMER;
+}
+
+static enum exit_cause classify_io(struct vmm *v, struct monitor_trap *trap)
+{
+    struct cpu_regs regs;
+    enum monitor_event event = monitor_read(&v->monitor, &regs, trap);
+    if (event == MONITOR_NONE)
+        return EXIT_PORT;
+    if (event == MONITOR_BROKEN || event == MONITOR_START)
+        return EXIT_OTHER;
+    v->regs = regs;
+    if (event == MONITOR_TRAP)
+        return classify_trap(trap->vector);
+    return v->mode->in_kernel(v) ? EXIT_HYPERCALL : EXIT_SYSTEM_CALL;
+}
+
+static enum exit_cause classify(struct vmm *v, int result, struct monitor_trap *trap)
+{
+    if (result == -EINTR)
+        return EXIT_SIGNAL;
+    switch (v->machine.run->exit_reason) {
+    case KVM_EXIT_IO:
+        return classify_io(v, trap);
+    case KVM_EXIT_MMIO:
+        return EXIT_MMIO;
+    case KVM_EXIT_INTR:
+        return EXIT_SIGNAL;
+    case KVM_EXIT_IRQ_WINDOW_OPEN:
+        return EXIT_WINDOW;
+    case KVM_EXIT_HLT:
+        return EXIT_HALT;
+    default:
+        return EXIT_OTHER;
+    }
+}
+
+/* 4. The loop. */
+
+/* An exit that interrupted nothing of the guest's resumes as it is. */
+static bool changes_registers(enum exit_cause cause)
+{
+    return cause != EXIT_SIGNAL && cause != EXIT_WINDOW;
+}
+
+/* Exits that the monitor needed for itself while the last one was handled. */
+static void charge_drains(struct vmm *v)
+{
+    for (; v->monitor.nr_drains; v->monitor.nr_drains--) {
+        ledger_exit(&v->ledger, EXIT_DRAIN);
+        ledger_charge(&v->ledger, clock_now_ns());
+    }
+}
+
+static enum verdict handle_exit(struct vmm *v, int result)
+{
+    struct monitor_trap trap = { 0 };
+    enum exit_cause cause = classify(v, result, &trap);
+    ledger_exit(&v->ledger, cause);
+    enum verdict verdict = exit_table[cause].handle(v, &trap);
+    if (verdict == GO_ON && changes_registers(cause)) {
+        deliver_tick(v);
+        verdict = go_on_or_stop(v);
+    }
+    if (verdict == STOP)
+        ledger_end(&v->ledger, false, false);
+    ledger_charge(&v->ledger, clock_now_ns());
+    charge_drains(v);
+    if (verdict == GO_ON && changes_registers(cause))
+        monitor_resume(&v->monitor, &v->regs);
+    return verdict;
+}
+
+int run_loop(struct vmm *v)
+{
+    ledger_exit(&v->ledger, EXIT_BOOT);
+    ledger_charge(&v->ledger, clock_now_ns());
+    monitor_resume(&v->monitor, &v->regs);
+    enum verdict verdict;
+    do {
+        int result = machine_run(&v->machine);
+        if (result < 0 && result != -EINTR)
+            return result;
+        verdict = handle_exit(v, result);
+    } while (verdict == GO_ON);
+    if (v->domain.state != DOMAIN_RUNNING)
+        return 0;
+    return clock_stop_signal() ? -EINTR : -EFAULT;
+}

@@ -1,0 +1,51 @@
+/* The machine: the VM that KVM gives us, its memory, its one CPU.
+ *
+ * Machine memory is one slot from maddr 0. Frames are handed out scattered, never in order, so that whoever mixes up
+ * pfn and mfn is found out at once; the order is the same in every run, so that counts are. */
+#pragma once
+#include <linux/kvm.h>
+#include "address.h"
+#include "x86_cpu.h"
+
+struct machine {
+    int kvm_fd, vm_fd, vcpu_fd;
+    struct kvm_run *run;
+    size_t run_bytes;
+    uint8_t *memory; /* hva of maddr 0 */
+    uint64_t nr_mfns;
+    uint64_t nr_taken;   /* frames handed out so far */
+    uint32_t *order;     /* the order in which frames are handed out */
+    bool has_umip;
+    bool started;        /* the CPU has run: what it walks may be cached */
+    uint64_t nr_runs;    /* returns of KVM_RUN */
+};
+
+/* Open /dev/kvm and make a machine of nr_mfns frames with one CPU. A negative errno with the reason said; -ENODEV where
+ * KVM cannot be used at all. machine_close takes whatever is there, also after a failure. */
+int machine_open(struct machine *m, uint64_t nr_mfns);
+void machine_close(struct machine *m);
+
+/* A free frame, zeroed; NO_FRAME when all are taken. */
+mfn_t machine_take_frame(struct machine *m);
+
+/* hva of a machine address or frame; it must be below nr_mfns (the caller checked what came from a guest). */
+static inline void *machine_at(const struct machine *m, maddr_t a)
+{
+    return m->memory + a;
+}
+
+static inline void *machine_frame(const struct machine *m, mfn_t f)
+{
+    return m->memory + mfn_to_maddr(f);
+}
+
+/* Enter the guest once. 0, or -EINTR after a signal (run->immediate_exit is cleared), or another negative errno, said.
+ * Synced registers are in run->s.regs, general and special. */
+int machine_run(struct machine *m);
+
+/* Write one MSR of the CPU. 0, or -EINVAL if the CPU refuses the value. */
+int machine_set_msr(struct machine *m, uint32_t index, uint64_t value);
+
+/* KVM's own statistics, by KVM's name ("exits", "pf_taken"): of the CPU, or of the VM for those that are the VM's. Calls
+ * each(arg, name, value) for every counter that is not zero. Silent where KVM has none. KVM_GET_STATS_FD. */
+void machine_kvm_stats(struct machine *m, void (*each)(void *arg, const char *name, uint64_t value), void *arg);

@@ -1,0 +1,58 @@
+/* faultvisor: the commands. */
+#include <stdio.h>
+#include <string.h>
+#include "vmm/error.h"
+#include "vmm/options.h"
+#include "vmm/run.h"
+
+struct command {
+    const char *name;
+    const char *summary;
+    int (*main)(int argc, char **argv); /* argv[0] is the command; returns the exit status */
+};
+
+static int main_run(int argc, char **argv)
+{
+    struct options o;
+    int end = options_parse(&o, argc, argv);
+    return end ? end - 1 : run_command(&o);
+}
+
+static const struct command commands[] = {
+    { "run", "run a program in a guest and count the exits of its page faults", main_run },
+};
+#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(FILE *to)
+{
+    fputs("Usage: faultvisor COMMAND [OPTION]...\n"
+          "A minimal hypervisor that runs a page fault through every classic way of handling it, and counts what\n"
+          "each fault costs.\n"
+          "\n"
+          "Commands:\n",
+          to);
+    for (size_t i = 0; i < NR_COMMANDS; i++)
+        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    fputs("\n'faultvisor COMMAND --help' tells more. --version prints the version.\n", to);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return STATUS_USAGE;
+    }
+    for (size_t i = 0; i < NR_COMMANDS; i++)
+        if (!strcmp(argv[1], commands[i].name))
+            return commands[i].main(argc - 1, argv + 1);
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_help(stdout);
+        return 0;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        puts("faultvisor " FV_VERSION);
+        return 0;
+    }
+    fail(0, "unknown command %s; 'faultvisor --help' lists them", argv[1]);
+    return STATUS_USAGE;
+}

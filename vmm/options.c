@@ -1,0 +1,192 @@
+/* The command line of `faultvisor run`, by getopt_long. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "address.h"
+#include "vmm/error.h"
+#include "vmm/options.h"
+#include "vmm/size.h"
+
+#define DEFAULT_MEMORY (16ull << 20)
+#define LEAST_MEMORY   (2ull << 20)
+#define MOST_MEMORY    (2ull << 30)
+
+enum { OPT_SEED = 256, OPT_STATS, OPT_STATS_JSON, OPT_AUDIT, OPT_DISK_ERROR, OPT_TRACE };
+
+static const struct option long_options[] = {
+    { "mode", required_argument, NULL, 'M' },
+    { "memory", required_argument, NULL, 'm' },
+    { "kernel", required_argument, NULL, 'k' },
+    { "disk", required_argument, NULL, 'd' },
+    { "swap", required_argument, NULL, 's' },
+    { "policy", required_argument, NULL, 'p' },
+    { "seed", required_argument, NULL, OPT_SEED },
+    { "stats", no_argument, NULL, OPT_STATS },
+    { "stats-json", required_argument, NULL, OPT_STATS_JSON },
+    { "trace", required_argument, NULL, OPT_TRACE },
+    { "audit", no_argument, NULL, OPT_AUDIT },
+    { "timeout", required_argument, NULL, 't' },
+    { "disk-error", required_argument, NULL, OPT_DISK_ERROR },
+    { "quiet", no_argument, NULL, 'q' },
+    { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 },
+};
+
+void options_print_help(void)
+{
+    fputs(
+        "Usage: faultvisor run [OPTION]... -- PROGRAM [ARGUMENT]...\n"
+        "Run PROGRAM of the disk in a tiny guest, and count what each page fault costs.\n"
+        "\n"
+        "The guest:\n"
+        "  -M, --mode MODE        how its memory is virtualized (default pv):\n"
+        "                           pv  paravirtualized: page tables change by hypercall\n"
+        "  -m, --memory SIZE      its memory, 2M to 2G (default 16M)\n"
+        "  -d, --disk FILE        the disk with its programs and data: a tar archive made with --format=ustar\n"
+        "  -s, --swap SIZE|FILE   where pages go when memory runs out: a private temporary file of SIZE, or FILE\n"
+        "  -p, --policy POLICY    which page goes: clock (default), fifo, lru, random\n"
+        "      --seed NUMBER      for the random policy (default 1)\n"
+        "  -k, --kernel ELF       a guest kernel of your own instead of the one that is built in\n"
+        "\n"
+        "What is told:\n"
+        "      --stats            print exits per fault to standard error at the end\n"
+        "      --stats-json FILE  write all counts to FILE (- for standard output)\n"
+        "  -q, --quiet            do not pass on the guest kernel's messages\n"
+        "\n"
+        "For tests:\n"
+        "      --audit            recount the guest's page tables at the end, and now and then; a difference is status 70\n"
+        "      --disk-error A-B   reading sectors A to B of the disk fails\n"
+        "  -t, --timeout SECONDS  end the guest after so long, with status 124\n"
+        "\n"
+        "Sizes take K, M or G. The program's output is faultvisor's output, and its exit status the exit status\n"
+        "(128 + N if signal N ended it). Statuses of faultvisor itself:\n"
+        "   64 wrong usage      65 bad kernel, disk or swap    69 /dev/kvm cannot be used   70 a bug of faultvisor\n"
+        "   71 the host failed  120 the guest crashed          124 timeout                  130, 143 Ctrl-C, SIGTERM\n"
+        "\n"
+        "Example:\n"
+        "  faultvisor run --memory 4M --disk sample.tar --stats -- /bin/sha256 /data/big\n",
+        stdout);
+}
+
+static int usage_error(void)
+{
+    fputs("Try 'faultvisor run --help'.\n", stderr);
+    return STATUS_USAGE + 1;
+}
+
+static bool parse_memory(const char *text, uint64_t *bytes)
+{
+    if (size_parse(text, bytes) == 0 && *bytes >= LEAST_MEMORY && *bytes <= MOST_MEMORY && *bytes % PAGE_SIZE == 0)
+        return true;
+    fail(0, "--memory %s: expected a size from 2M to 2G, a multiple of 4K", text);
+    return false;
+}
+
+static bool parse_number(const char *option, const char *text, uint64_t most, uint64_t *value)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && n <= most) {
+        *value = n;
+        return true;
+    }
+    fail(0, "--%s %s: expected a whole number up to %llu", option, text, (unsigned long long)most);
+    return false;
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    for (; *words; words++)
+        if (!strcmp(word, *words))
+            return true;
+    return false;
+}
+
+static bool parse_word(const char *option, const char *text, const char *const *words, const char **value)
+{
+    *value = text;
+    if (is_one_of(text, words))
+        return true;
+    char list[128] = "";
+    for (; *words; words++)
+        snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", list[0] ? ", " : "", *words);
+    fail(0, "--%s %s: expected one of %s", option, text, list);
+    return false;
+}
+
+static const char *const modes[] = { "pv", NULL };
+static const char *const policies[] = { "clock", "fifo", "lru", "random", NULL };
+
+/* One option. False: it was wrong, and that was told. */
+static bool take_option(struct options *o, int option, const char *value)
+{
+    uint64_t number;
+    switch (option) {
+    case 'M':
+        return parse_word("mode", value, modes, &o->mode);
+    case 'm':
+        return parse_memory(value, &o->memory_bytes);
+    case 'k':
+        o->kernel = value;
+        return true;
+    case 'd':
+        o->disk = value;
+        return true;
+    case 's':
+        o->swap = value;
+        return true;
+    case 'p':
+        return parse_word("policy", value, policies, &o->policy);
+    case OPT_SEED:
+        return parse_number("seed", value, UINT64_MAX, &o->seed);
+    case OPT_STATS:
+        o->stats = true;
+        return true;
+    case OPT_STATS_JSON:
+        o->stats_json = value;
+        return true;
+    case OPT_TRACE:
+        o->trace = value;
+        return true;
+    case OPT_AUDIT:
+        o->audit = true;
+        return true;
+    case OPT_DISK_ERROR:
+        o->disk_error = value;
+        return true;
+    case 'q':
+        o->quiet = true;
+        return true;
+    case 't':
+        if (!parse_number("timeout", value, 1000000, &number))
+            return false;
+        o->timeout_s = number;
+        return true;
+    default:
+        return false; /* getopt has told */
+    }
+}
+
+int options_parse(struct options *o, int argc, char **argv)
+{
+    *o = (struct options){ .mode = "pv", .memory_bytes = DEFAULT_MEMORY, .seed = 1 };
+    optind = 1;
+    int option;
+    while ((option = getopt_long(argc, argv, "+M:m:k:d:s:p:t:qh", long_options, NULL)) != -1) {
+        if (option == 'h') {
+            options_print_help();
+            return 1;
+        }
+        if (!take_option(o, option, optarg))
+            return usage_error();
+    }
+    o->argc = argc - optind;
+    o->argv = argv + optind;
+    if (o->argc > 0)
+        return 0;
+    fail(0, "no program to run: say which one after --, for example: -- /bin/sha256 /data/big");
+    return usage_error();
+}

@@ -1,0 +1,155 @@
+/* One run from options to exit status.
+ *   1. open: kernel, disks, machine, domain, monitor
+ *   2. run
+ *   3. close, in the reverse order */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "vmm/clock.h"
+#include "vmm/error.h"
+#include "vmm/report.h"
+#include "vmm/run.h"
+#include "vmm/vmm.h"
+
+extern const uint8_t embedded_kernel[], embedded_kernel_end[];
+
+/* The monitor, its tables, and one level 2 table for each GiB. */
+#define FRAMES_OF_OURS 40
+
+#define MONITOR_SLOT PV_RESERVED_SLOT
+
+static int open_kernel(struct kernel_image *k, const struct options *o)
+{
+    if (o->kernel)
+        return kernel_image_open(k, o->kernel, o->memory_bytes);
+    return kernel_image_open_memory(k, "the built-in kernel", embedded_kernel,
+                                    (size_t)(embedded_kernel_end - embedded_kernel), o->memory_bytes);
+}
+
+static int open_disks(struct vmm *v, struct disk disks[PV_MAX_DISKS])
+{
+    const struct options *o = v->options;
+    int err = 0;
+    if (o->disk) {
+        struct disk *d = &disks[v->nr_disks];
+        err = disk_open_archive(d, o->disk);
+        if (!err && o->disk_error)
+            err = disk_inject_errors(d, o->disk_error);
+        v->disks[v->nr_disks++] = d;
+    }
+    if (!err && o->swap) {
+        struct disk *d = &disks[v->nr_disks];
+        err = disk_open_swap(d, o->swap);
+        v->disks[v->nr_disks++] = d;
+    }
+    return err;
+}
+
+static int open_machine(struct vmm *v)
+{
+    uint64_t nr_frames = v->options->memory_bytes / PAGE_SIZE;
+    int err = machine_open(&v->machine, nr_frames + FRAMES_OF_OURS);
+    if (!err)
+        err = monitor_init(&v->monitor, &v->machine, MONITOR_SLOT, false);
+    if (!err)
+        err = domain_init(&v->domain, &v->machine, 1, nr_frames);
+    return err;
+}
+
+static int status_of_signal(int signal)
+{
+    return signal == SIGALRM ? STATUS_TIMEOUT : STATUS_SIGNAL + signal;
+}
+
+static int status_of_end(struct vmm *v, int err)
+{
+    if (err == -EINTR) {
+        if (clock_stop_signal() == SIGALRM)
+            fail(0, "the guest did not end within %u seconds", v->options->timeout_s);
+        return status_of_signal(clock_stop_signal());
+    }
+    if (err)
+        return err == -EFAULT ? STATUS_INTERNAL : STATUS_HOST;
+    if (v->domain.state == DOMAIN_EXITED)
+        return v->domain.exit_status;
+    fail(0, "the guest cannot go on: %s", v->domain.crash_reason);
+    return STATUS_CRASHED;
+}
+
+static int check_books(struct vmm *v, int status)
+{
+    if (v->options->audit && v->mode->audit(v) > 0)
+        status = STATUS_INTERNAL;
+    if (ledger_is_closed(&v->ledger, v->machine.nr_runs))
+        return status;
+    fail(0, "the ledger does not close: %llu exits counted, KVM_RUN returned %llu times",
+         (unsigned long long)v->ledger.exits, (unsigned long long)v->machine.nr_runs);
+    return STATUS_INTERNAL;
+}
+
+static int report(struct vmm *v, int status)
+{
+    if (v->options->stats)
+        report_print(v, stderr);
+    if (v->options->stats_json && report_write_json(v, status, v->options->stats_json) < 0)
+        return STATUS_HOST;
+    return status;
+}
+
+static int status_of_start(int err)
+{
+    return err == -ENODEV ? STATUS_NO_KVM : STATUS_HOST;
+}
+
+/* Everything is open: start the domain, run it, report. */
+static int run_machine(struct vmm *v, const struct kernel_image *kernel)
+{
+    int err = clock_start(v->machine.run, v->options->timeout_s);
+    if (err)
+        return STATUS_HOST;
+    err = v->mode->start(v, kernel);
+    if (err)
+        return err == -ENOEXEC || err == -ENOMEM || err == -E2BIG ? STATUS_BAD_INPUT : STATUS_HOST;
+    err = run_loop(v);
+    v->end_ns = clock_now_ns();
+    int status = status_of_end(v, err);
+    return report(v, check_books(v, status));
+}
+
+static int run_with_kernel(struct vmm *v, const struct kernel_image *kernel)
+{
+    struct disk disks[PV_MAX_DISKS] = { { .fd = -1 }, { .fd = -1 } };
+    int status = STATUS_BAD_INPUT;
+    if (open_disks(v, disks) == 0) {
+        int err = open_machine(v);
+        status = err ? status_of_start(err) : run_machine(v, kernel);
+        v->mode->stop(v);
+        clock_stop();
+        domain_destroy(&v->domain);
+        machine_close(&v->machine);
+    }
+    for (unsigned i = 0; i < PV_MAX_DISKS; i++)
+        disk_close(&disks[i]);
+    return status;
+}
+
+int run_command(const struct options *o)
+{
+    struct vmm *v = calloc(1, sizeof(*v));
+    if (!v) {
+        fail(ENOMEM, "cannot start");
+        return STATUS_HOST;
+    }
+    v->options = o;
+    v->mode = &mode_pv;
+    v->start_ns = clock_now_ns();
+    struct kernel_image kernel;
+    int status = STATUS_BAD_INPUT;
+    if (open_kernel(&kernel, o) == 0) {
+        status = run_with_kernel(v, &kernel);
+        kernel_image_close(&kernel);
+    }
+    free(v);
+    return status;
+}
