@@ -9,6 +9,8 @@ import importlib.util
 import io
 import json
 import os
+import shutil
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -271,6 +273,18 @@ class RunGuests(unittest.TestCase):
         self.write("behaviour/end", "trap 'exit 143' TERM\nwhile :; do sleep 0.1; done\n")
         self.stats["exit_status"] = 143
         self.expect_pass("signal = TERM after 1\nstatus = 143")
+
+    def test_the_executor_needs_nothing_but_busybox(self):
+        tools, here = os.path.join(self.build, "tools"), os.path.join(self.build, "kept")
+        os.mkdir(tools)
+        for applet in subprocess.check_output(["busybox", "--list"], text=True).split():
+            os.symlink(shutil.which("busybox"), os.path.join(tools, applet))
+        self.run_guests("repeat = 2", "--plan", here)
+        results = os.path.join(self.build, "results")
+        subprocess.run(["busybox", "sh", os.path.join(here, "guest-exec.sh"), here, results, "all"], check=True,
+                       stdout=subprocess.DEVNULL, env={"PATH": tools, "DISKS": os.path.join(self.build, "disks"),
+                                                       "FAULTVISOR": os.path.join(self.build, "faultvisor")})
+        self.expect_pass("repeat = 2", "--judge", results)
 
     def test_a_disk_is_made_by_its_commands(self):
         self.write("behaviour/end", '[ "$(cat "$disk")" = cut ] || exit 9\nexit 3\n')

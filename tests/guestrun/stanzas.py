@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass, field
 
 KEYS = {"run", "command", "modes", "memory", "swap", "policies", "disk", "options", "timeout", "expect", "status",
-        "stderr", "counts", "repeat", "may-differ", "skip", "json", "signal", "bad"}
+        "stderr", "counts", "repeat", "may-differ", "skip", "json", "signal", "bad", "slow"}
 
 
 class ConfigError(Exception):
@@ -100,11 +100,16 @@ def read_config(path):
     return stanzas, disks
 
 
-def make_cases(stanzas, on, modes=None, only=None):
-    """The cases of these stanzas on a substrate, in order; those that cannot run there have a reason in skip."""
+def make_cases(stanzas, on, brief=False, modes=None, only=None):
+    """The cases of these stanzas on a substrate, in order; those that cannot run there have a reason in skip.
+    brief: of the stanzas that say slow, one policy, once."""
     cases = []
     for stanza in stanzas:
+        if brief and stanza.get("slow"):
+            stanza = Stanza(stanza.name, {**stanza.keys, "repeat": "1"})
         policies = stanza.words("policies") or [""]
+        if brief and stanza.get("slow"):
+            policies = policies[:1]
         for mode, policy in itertools.product(stanza.words("modes", "pv"), policies):
             if modes and mode not in modes:
                 continue
