@@ -272,7 +272,8 @@ END_TEST
 START_TEST(copies_need_the_rights_of_every_level)
 {
     const uint64_t tables[] = { PFN_L1, PFN_L2, PFN_L3, PFN_L4 };
-    const unsigned index[] = { 5, 0, 0, 256 };
+    const unsigned index[] = { 5, pt_index(PV_LINEAR_BASE, 2), pt_index(PV_LINEAR_BASE, 3),
+                               pt_index(PV_LINEAR_BASE, 4) };
     for (unsigned level = 0; level < 4; level++)
         for (uint64_t bits = 0; bits < 8; bits++) {
             struct machine *m = machine_new();

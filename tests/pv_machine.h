@@ -49,7 +49,8 @@ struct machine {
     struct pv_disk_queue queue;
     char console[PV_CONSOLE_MAX + 1];
     uint64_t console_bytes;
-    unsigned notes[NR_PV_HYPERCALLS];
+    unsigned notes[NR_PV_HYPERCALLS], nr_returns;
+    struct cpu_regs last_return;
     struct {
         uint64_t page, entry;
     } tlb[TLB_ENTRIES];
@@ -208,6 +209,12 @@ static void host_note_hypercall(void *ctx, unsigned op)
     ((struct machine *)ctx)->notes[op]++;
 }
 
+static void host_note_return(void *ctx, const struct cpu_regs *to)
+{
+    ((struct machine *)ctx)->nr_returns++;
+    ((struct machine *)ctx)->last_return = *to;
+}
+
 static const struct pv_ops host = {
     .frame = host_frame,
     .write_entry = host_write_entry,
@@ -226,6 +233,7 @@ static const struct pv_ops host = {
     .shutdown = host_shutdown,
     .crash = host_crash,
     .note_hypercall = host_note_hypercall,
+    .note_return = host_note_return,
 };
 
 /* What the domain builder does, before pv_init. */

@@ -7,7 +7,7 @@ enum { ROOT = PFN_FREE, L3, L2, L1, SPARE };
 static void make_tree(struct machine *m)
 {
     table_of(m, ROOT)[0] = entry_for(L3, RW);
-    table_of(m, ROOT)[256] = entry_for(PFN_L3, RW);
+    table_of(m, ROOT)[pt_index(PV_LINEAR_BASE, 4)] = entry_for(PFN_L3, RW);
     table_of(m, L3)[1] = entry_for(L2, RW);
     table_of(m, L2)[2] = entry_for(L1, RW);
     table_of(m, L1)[3] = entry_for(SPARE, RW);

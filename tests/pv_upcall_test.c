@@ -46,7 +46,9 @@ START_TEST(iret_loads_the_frame_and_the_root_of_its_mode)
     ck_assert_uint_eq(m->root_loads, loads);
     ck_assert_uint_eq(shared(m)->event_mask, ~0u);
     ck_assert_uint_eq(m->regs.rip, USER_RIP);
+    ck_assert_uint_eq(m->nr_returns, 0);
     go_to(m, PV_MODE_USER);
+    ck_assert_uint_eq(m->nr_returns, 1);
     ck_assert_uint_eq(m->root_loads, loads + 1);
     ck_assert_uint_eq(m->root, p2m(PFN_FREE).n);
     ck_assert_uint_eq(m->regs.rax, 77);
@@ -277,6 +279,7 @@ START_TEST(a_pending_event_is_delivered_on_the_way_to_user_mode_only)
     const struct pv_frame *f = frame_at(m, PFN_STACK, PAGE_SIZE - sizeof(*f));
     ck_assert_uint_eq(m->regs.rip, HANDLER(PV_TRAP_EVENT));
     ck_assert_uint_eq(f->vector, PV_TRAP_EVENT);
+    ck_assert_uint_eq(m->last_return.rip, USER_RIP);
     ck_assert_uint_eq(f->rip, USER_RIP);
     ck_assert_uint_eq(f->rax, 77);
     ck_assert_uint_eq(f->mode, PV_MODE_USER);
