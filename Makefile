@@ -93,6 +93,19 @@ $(O)/tests/%_test: $(O)/tests/%_test.c.o $(O)/libfaultvisor.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(LIBS)
 
+# The guest's memory side runs in test processes, too: its linear map is where a process can have it.
+HOSTED_OBJ := $(patsubst %,$(O)/hosted/guest/%.c.o,archive archive_path blk evict frames mapping memory pager pages policy \
+              policy_clock policy_fifo policy_lru policy_random regions space swap tables tar_header user_memory) \
+              $(O)/hosted/tests/guest_fake.c.o $(O)/hosted/tests/guest_audit.c.o
+
+$(O)/hosted/%.c.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) -D_GNU_SOURCE -DLINEAR_BASE=0x200000000000ull $(GUEST_CPPFLAGS) $(CFLAGS) $(DEPFLAGS) -c -o $@ $<
+
+$(O)/tests/guest_%_test: $(O)/hosted/tests/guest_%_test.c.o $(HOSTED_OBJ)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check)
+
 check-source: all
 	$(Q)O=$(O) CC=$(CC) tests/check-source
 

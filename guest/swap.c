@@ -81,6 +81,11 @@ uint64_t swap_sector(uint32_t place)
     return place * SECTORS_PER_PAGE;
 }
 
+uint64_t swap_all_places(void)
+{
+    return swap.end;
+}
+
 uint64_t swap_places(void)
 {
     return swap.good;

@@ -19,5 +19,6 @@ void swap_mark_bad(uint32_t place);
 
 unsigned swap_disk(void);
 uint64_t swap_sector(uint32_t place);
-uint64_t swap_places(void); /* that are not bad */
+uint64_t swap_all_places(void); /* places are below */
+uint64_t swap_places(void);     /* that are not bad */
 uint64_t swap_free(void);
