@@ -10,7 +10,9 @@ static void put_root(struct pv_domain *d, mfn_t root)
         pv_table_put(d, root);
 }
 
-/* The new ones are taken before the old ones are dropped: they share most of what is below them. */
+/* The new ones are taken before the old ones are dropped: they share most of what is below them. And the new one is
+ * loaded before: from the next call on the guest may give up the old ones, and with its last use as a table a root loses the
+ * monitor's entry. */
 int64_t pv_call_set_roots(struct pv_domain *d, struct cpu_regs *regs, const uint64_t args[4])
 {
     (void)regs;
@@ -24,11 +26,13 @@ int64_t pv_call_set_roots(struct pv_domain *d, struct cpu_regs *regs, const uint
         pv_table_put(d, kernel);
         return error;
     }
-    put_root(d, d->kernel_root);
-    put_root(d, d->user_root);
+    mfn_t old_kernel = d->kernel_root, old_user = d->user_root;
     d->kernel_root = kernel;
     d->user_root = user;
-    d->loaded_root = mfn(NO_FRAME); /* to be loaded again, even if it is the same: that flushes */
+    d->ops->load_root(d->ctx, kernel); /* even if it is the same: that flushes */
+    d->loaded_root = kernel;
+    put_root(d, old_kernel);
+    put_root(d, old_user);
     return 0;
 }
 

@@ -111,6 +111,22 @@ START_TEST(a_refused_pin_changes_nothing)
 }
 END_TEST
 
+/* Nothing holds the old root but that it is in use: it loses the monitor when it is replaced, and must not be the one
+ * that the CPU walks then. The fake machine checks each store to the loaded root. */
+START_TEST(a_replaced_root_is_not_the_loaded_one_when_it_loses_the_monitor)
+{
+    struct machine *m = machine_new();
+    make_tree(m);
+    ck_assert_int_eq(hypercall(m, PV_SET_ROOTS, p2m(ROOT).n, PV_NO_ROOT, 0), 0);
+    ck_assert_uint_eq(m->root, p2m(ROOT).n);
+    ck_assert_int_eq(hypercall(m, PV_SET_ROOTS, p2m(PFN_L4).n, PV_NO_ROOT, 0), 0);
+    ck_assert_uint_eq(m->root, p2m(PFN_L4).n);
+    ck_assert_uint_eq(monitor_slot(m, ROOT), 0);
+    ck_assert_uint_eq(info_of(m, ROOT)->ref_count, 0);
+    assert_sound(m);
+}
+END_TEST
+
 START_TEST(a_frame_is_pinned_once_and_unpinned_once)
 {
     struct machine *m = machine_new();
@@ -247,6 +263,7 @@ int main(void)
     tcase_add_test(c, a_pin_takes_the_whole_tree_and_unpin_gives_all_of_it_back);
     tcase_add_test(c, a_refused_pin_changes_nothing);
     tcase_add_test(c, a_frame_is_pinned_once_and_unpinned_once);
+    tcase_add_test(c, a_replaced_root_is_not_the_loaded_one_when_it_loses_the_monitor);
     tcase_add_test(c, a_root_with_something_in_the_monitors_slot_is_refused);
     tcase_add_test(c, new_roots_are_counted_and_the_old_ones_let_go);
     tcase_add_test(c, refused_roots_change_nothing);

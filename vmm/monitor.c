@@ -240,7 +240,7 @@ int monitor_start(struct monitor *mon, mfn_t root)
     int err = load_cpu(mon, root);
     if (err)
         return err;
-    mon->root = root;
+    mon->root = mon->loaded = root;
     mon->root_pending = false;
     err = machine_run(mon->machine);
     if (err == -EINTR)
@@ -334,23 +334,37 @@ static bool store_is_pending(const struct monitor *mon, maddr_t at)
     return false;
 }
 
-/* The list is full: have the monitor make the stores now, at the price of an exit of its own. */
+/* Have the monitor make the stores and load the root now, at the price of an exit of its own. */
 static void drain(struct monitor *mon)
 {
     struct kvm_run *run = mon->machine->run;
     struct kvm_regs *r = &run->s.regs.regs;
     *r = (struct kvm_regs){ .rip = code_gva(mon, monitor_code_drain), .rsp = stack_top(mon, 0), .rflags = RFLAGS_FIXED,
-                            .rsi = page_gva(mon, PAGE_WORK), .rcx = mon->nr_stores };
+                            .rsi = page_gva(mon, PAGE_WORK), .rcx = mon->nr_stores,
+                            .rdx = mfn_to_maddr(mon->root) };
     run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
-    int err;
-    while ((err = machine_run(mon->machine)) == -EINTR)
-        ;
+    bool interrupted = false;
+    while (machine_run(mon->machine) == -EINTR) {
+        mon->nr_drains++;
+        interrupted = true;
+    }
     mon->nr_drains++;
+    run->immediate_exit = interrupted; /* the next run tells the run loop of the signal */
     mon->nr_stores = 0;
+    mon->loaded = mon->root;
+    mon->root_pending = false;
+}
+
+/* The root in CR3 is to lose the monitor, which could not even load another one then. */
+static bool store_takes_the_monitor(const struct monitor *mon, maddr_t at)
+{
+    return at == mfn_to_maddr(mon->loaded) + mon->slot * sizeof(uint64_t) && mon->root.n != mon->loaded.n;
 }
 
 void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_leaf)
 {
+    if (mon->machine->started && store_takes_the_monitor(mon, at))
+        drain(mon);
     *(volatile uint64_t *)machine_at(mon->machine, at) = entry;
     if (!mon->machine->started || (fresh_leaf && !store_is_pending(mon, at)))
         return;
@@ -427,6 +441,8 @@ void monitor_resume(struct monitor *mon, const struct cpu_regs *guest)
         r->rdx = mon->root_pending ? mfn_to_maddr(mon->root) : mon->nr_flushes;
     }
     run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+    if (mon->root_pending)
+        mon->loaded = mon->root;
     mon->nr_stores = mon->nr_flushes = 0;
     mon->root_pending = false;
 }

@@ -21,6 +21,7 @@ struct monitor {
     unsigned nr_frames;
     /* What is to be done at the next resume. */
     mfn_t root;           /* in CR3, or to be */
+    mfn_t loaded;         /* in CR3 now */
     bool root_pending;
     unsigned nr_stores;
     unsigned nr_flushes;

@@ -91,14 +91,17 @@ monitor_code_resume_pages:
 	pop	%rdi
 	iretq
 
-/* The same stores, and nothing else: when the list is full. */
+/* Stores (rcx pairs, may be none), then the root rdx, and back to the VMM: when the list is full, or the root in CR3 is
+ * about to lose the monitor. */
 	.balign 16, 0xcc
 	.globl monitor_code_drain
 monitor_code_drain:
+	jrcxz	2f
 1:	lodsq
 	mov	%rax, %rdi
 	movsq
 	loop	1b
+2:	mov	%rdx, %cr3
 	out	%al, $MONITOR_PORT_DRAINED
 	ud2
 
