@@ -153,7 +153,6 @@ void evict_finish(struct eviction *e)
         } else {
             if (d->place == place)
                 d->place = NO_PLACE;
-            d->dirty = 1;
             swap_mark_bad(place);
             policy->page_came(f);
         }
