@@ -170,7 +170,7 @@ struct pv_shared_info {
     uint64_t fault_error;   /* OUT: its error code, PF_ERR_* */
     uint32_t event_pending; /* OUT, guest clears: bits PV_EVENT_* */
     uint32_t event_mask;    /* INOUT: a set bit holds the event back */
-    uint64_t clock_ns;      /* OUT: nanoseconds since the start, as of the last upcall */
+    uint64_t clock_ns;      /* OUT: nanoseconds since the start, as of the last upcall or event */
     /* Steps of a fault that happen inside the guest kernel, told for traces; no call is made for them.
      * The guest appends enum pv_step with a time stamp and counts; the host reads and resets at the next exit. */
     uint32_t nr_steps; /* INOUT */

@@ -43,7 +43,9 @@ struct pv_shared_info *pv_shared(const struct pv_domain *d)
 
 void pv_raise_event(struct pv_domain *d, uint32_t events)
 {
-    pv_shared(d)->event_pending |= events;
+    struct pv_shared_info *shared = pv_shared(d);
+    shared->event_pending |= events;
+    shared->clock_ns = d->ops->clock_ns(d->ctx); /* for who blocked: no upcall comes that would tell */
 }
 
 void pv_settle(struct pv_domain *d)

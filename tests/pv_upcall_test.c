@@ -270,8 +270,10 @@ START_TEST(a_pending_event_is_delivered_on_the_way_to_user_mode_only)
 {
     struct machine *m = machine_in_user_mode();
     unsigned loads = m->root_loads;
+    shared(m)->clock_ns = 0;
     pv_raise_event(&m->d, PV_EVENT_TIMER);
     ck_assert_uint_eq(shared(m)->event_pending, PV_EVENT_TIMER);
+    ck_assert_uint_eq(shared(m)->clock_ns, 123456789); /* for a guest that blocked, which gets no upcall */
     pv_deliver_event(&m->d, &m->regs);
     go_to(m, PV_MODE_KERNEL);
     ck_assert_uint_eq(m->regs.rip, USER_RIP);
