@@ -52,7 +52,7 @@ static void audit_leaf(struct audit *a, const struct shadow_page *p, uint64_t sp
     uint64_t m = pte_frame_number(spte);
     pfn_t f = pfn(pte_frame_number(entry));
     struct shadow_place place = s->ops->place(s->ctx, f);
-    bool table = frame_is_table(s, f);
+    bool table = shadow_frame_is_table(s, f);
 
     expect(a, !frame_is_in_pool(s, m), "an spte maps a shadow table", m);
     if (place.kind == SHADOW_PLACE_RAM) {
@@ -99,10 +99,9 @@ static bool spte_must_be_there(const struct shadow *s, const struct shadow_page 
            (place.kind == SHADOW_PLACE_RAM && pte_frame_number(entry) < s->nr_pfns);
 }
 
-static void audit_spte(struct audit *a, const struct shadow_page *p, unsigned index)
+static void audit_spte(struct audit *a, const struct shadow_page *p, unsigned index, uint64_t spte)
 {
     const struct shadow *s = a->s;
-    uint64_t spte = page_table(s, p)[index];
     uint64_t entry;
 
     if (is_monitor_entry(s, p, index)) {
@@ -151,10 +150,11 @@ static uint64_t audit_list(struct audit *a, uint32_t head, uint64_t frame, bool 
 static uint64_t count_listed(struct audit *a, const struct shadow_page *p)
 {
     const struct shadow *s = a->s;
+    const uint64_t *table = page_table(s, p);
     uint64_t n = 0;
 
     for (unsigned i = 0; i < PT_ENTRIES; i++) {
-        uint64_t spte = page_table(s, p)[i];
+        uint64_t spte = table[i];
         bool listed = s->links[slot_of(s, p, i)].prev != NONE;
 
         expect(a, spte || !listed, "an empty spte is in a list", page_mfn(s, p).n);
@@ -189,11 +189,12 @@ static void audit_page(struct audit *a, const struct shadow_page *p, uint64_t *i
 {
     const struct shadow *s = a->s;
     struct page_key k = { .pfn = p->pfn, .level = p->level, .role = p->role, .direct = p->direct };
+    const uint64_t *table = page_table(s, p);
     uint64_t m = page_mfn(s, p).n;
 
     if (!p->used) {
         for (unsigned i = 0; i < PT_ENTRIES; i++)
-            expect(a, !page_table(s, p)[i], "a free shadow frame is not empty", m);
+            expect(a, !table[i], "a free shadow frame is not empty", m);
         return;
     }
     expect(a, shadow_page_find(s, k) == p, "a shadow table is not found, or there are two", m);
@@ -201,7 +202,7 @@ static void audit_page(struct audit *a, const struct shadow_page *p, uint64_t *i
     expect(a, p->level == PT_LEVELS || s->heads[head_of_page(s, p)] != NONE, "a shadow table has no parent",
            m);
     for (unsigned i = 0; i < PT_ENTRIES; i++)
-        audit_spte(a, p, i);
+        audit_spte(a, p, i, table[i]);
     *in_lists += count_listed(a, p);
     *listed += audit_list(a, head_of_page(s, p), m, false);
 }

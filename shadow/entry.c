@@ -82,7 +82,7 @@ static void sync_leaf(struct shadow *s, struct shadow_page *p, unsigned index, u
     if (place.kind == SHADOW_PLACE_DEVICE) {
         shadow_set_spte(s, p, index, spte | mfn_to_maddr(place.mfn), NONE);
     } else if (place.kind == SHADOW_PLACE_RAM && f.n < s->nr_pfns) {
-        if (frame_is_table(s, f))
+        if (shadow_frame_is_table(s, f))
             place.mfn.n += s->window;
         shadow_set_spte(s, p, index, spte | mfn_to_maddr(place.mfn), head_of_pfn(s, f));
     } else {

@@ -88,11 +88,6 @@ static inline uint32_t head_of_pfn(const struct shadow *s, pfn_t f)
     return s->nr_frames + (uint32_t)f.n;
 }
 
-static inline bool frame_is_table(const struct shadow *s, pfn_t f)
-{
-    return f.n < s->nr_pfns && s->frames[f.n].tables;
-}
-
 static inline uint32_t table_bit(unsigned level, unsigned role)
 {
     return 1u << ((level - 1) * NR_ROLES + role);

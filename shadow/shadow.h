@@ -182,6 +182,9 @@ mfn_t shadow_enter(struct shadow *s);
  * that can make the monitor run (by an interrupt) may want to. */
 bool shadow_store(struct shadow *s, gpa_t gpa, uint64_t value, unsigned size);
 
+/* Is this frame tracked now, as a table of the guest in use? */
+bool shadow_frame_is_table(const struct shadow *s, pfn_t f);
+
 /* 3. The owner's own accesses to guest memory, to be used for all of them: they respect tables in what they
  * write. By gpa, for devices: 0, or -1 if some byte is not in RAM, and nothing was copied. */
 int shadow_read_memory(struct shadow *s, gpa_t gpa, void *to, uint64_t bytes);

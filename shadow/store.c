@@ -19,7 +19,7 @@ void shadow_apply_bytes(struct shadow *s, gpa_t gpa, const void *from, uint64_t 
              last = (page_offset(gpa) + bytes - 1) / sizeof(uint64_t);
 
     memcpy(frame + page_offset(gpa), from, bytes);
-    for (uint64_t i = first; i <= last && frame_is_table(s, f); i++)
+    for (uint64_t i = first; i <= last && shadow_frame_is_table(s, f); i++)
         shadow_sync_all(s, f, (unsigned)i);
 }
 
@@ -72,7 +72,7 @@ static bool drop_if_flooded(struct shadow *s, pfn_t f)
     s->frames[f.n].suspicion = 0;
     shadow_drop_tables(s, f);
     s->stats.floods++;
-    return !frame_is_table(s, f);
+    return !shadow_frame_is_table(s, f);
 }
 
 bool shadow_store(struct shadow *s, gpa_t gpa, uint64_t value, unsigned size)
@@ -87,7 +87,7 @@ bool shadow_store(struct shadow *s, gpa_t gpa, uint64_t value, unsigned size)
     entry += page_offset(gpa) / sizeof *entry;
     old = *entry;
     shadow_apply_bytes(s, gpa, &value, size);
-    if (!frame_is_table(s, f)) {
+    if (!shadow_frame_is_table(s, f)) {
         s->stats.stores_plain++;
         return false;
     }

@@ -5,6 +5,11 @@
  * guest may change the table unseen: such a page is unsettled, and read again by shadow_settle(). */
 #include "page.h"
 
+bool shadow_frame_is_table(const struct shadow *s, pfn_t f)
+{
+    return f.n < s->nr_pfns && s->frames[f.n].tables;
+}
+
 /* All sptes that map the frame, to its own machine frame or to the window. */
 static void redirect_mappings(struct shadow *s, pfn_t f, uint64_t offset)
 {
@@ -71,7 +76,7 @@ static struct shadow_page *table_page(const struct shadow *s, pfn_t f, unsigned 
  */
 void shadow_sync_all(struct shadow *s, pfn_t f, unsigned index)
 {
-    for (unsigned level = PT_LEVELS; level > 0 && frame_is_table(s, f); level--) {
+    for (unsigned level = PT_LEVELS; level > 0 && shadow_frame_is_table(s, f); level--) {
         for (unsigned role = 0; role < NR_ROLES; role++) {
             struct shadow_page *p = table_page(s, f, level, role);
 

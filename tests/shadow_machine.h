@@ -65,11 +65,13 @@ static inline uint64_t machine_p2m(uint64_t f)
 
 static inline uint64_t machine_m2p(uint64_t m)
 {
-    for (uint64_t f = 0; f < NR_PFNS; f++) {
-        if (machine_p2m(f) == m)
-            return f;
-    }
-    return NO_FRAME;
+    static uint64_t of[NR_PFNS * 3];
+    static bool filled;
+
+    for (uint64_t f = 0; f < NR_PFNS && !filled; f++)
+        of[machine_p2m(f) - RAM_MFN] = f + 1;
+    filled = true;
+    return m - RAM_MFN < NR_PFNS * 3 && of[m - RAM_MFN] ? of[m - RAM_MFN] - 1 : NO_FRAME;
 }
 
 /* The owner's callbacks. */

@@ -16,10 +16,12 @@ struct model_cpu {
     uint64_t cr3;
     unsigned maxphyaddr;
     bool wp, nxe;
+    bool only_look; /* set no bits */
 };
 
 struct model_result {
     bool fault;
+    bool sets_bits; /* accessed or dirty bits were (or would be) set */
     uint32_t error;
     uint64_t gpa;
 };
@@ -78,6 +80,18 @@ static inline bool model_permits(const struct model_cpu *c, const uint64_t *entr
     return !c->nxe || !some_xd;
 }
 
+/* 4.8: accessed in each entry used, dirty in the one that maps the page. */
+static inline void model_set_bits(const struct model_cpu *c, uint64_t *e, bool dirty, struct model_result *r)
+{
+    uint64_t bits = 1ull << 5 | (uint64_t)dirty << 6;
+
+    if (!e || (*e & bits) == bits)
+        return;
+    r->sets_bits = true;
+    if (!c->only_look)
+        *e |= bits;
+}
+
 /* An access, with all that it does: the fault or the address, accessed and dirty bits. */
 static inline struct model_result model_access(struct model_cpu *c, uint64_t gva, bool user, int access)
 {
@@ -110,12 +124,8 @@ static inline struct model_result model_access(struct model_cpu *c, uint64_t gva
         r.error |= 1u << 0;
         return r;
     }
-    for (int i = 0; i < n; i++) {
-        if (at[i])
-            *at[i] |= 1ull << 5;
-    }
-    if (access == MODEL_WRITE && at[n - 1])
-        *at[n - 1] |= 1ull << 6;
+    for (int i = 0; i < n; i++)
+        model_set_bits(c, at[i], access == MODEL_WRITE && i == n - 1, &r);
     r.fault = false;
     r.gpa = (table >> shift[n - 1] << shift[n - 1]) | model_bits(gva, shift[n - 1] - 1, 0);
     return r;
