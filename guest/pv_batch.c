@@ -53,10 +53,9 @@ bool pv_batch_find(maddr_t at, uint64_t *entry)
 
 /* 2. */
 
-static struct pv_call *add_call(enum pv_hypercall op, uint64_t a0, uint64_t a1, uint64_t a2)
+static void add_call(enum pv_hypercall op, uint64_t a0, uint64_t a1, uint64_t a2)
 {
-    calls[nr_calls] = (struct pv_call){ .op = op, .args = { a0, a1, a2 } };
-    return &calls[nr_calls++];
+    calls[nr_calls++] = (struct pv_call){ .op = op, .args = { a0, a1, a2 } };
 }
 
 void pv_batch_call(enum pv_hypercall op, uint64_t a0, uint64_t a1, uint64_t a2)
@@ -66,17 +65,21 @@ void pv_batch_call(enum pv_hypercall op, uint64_t a0, uint64_t a1, uint64_t a2)
     add_call(op, a0, a1, a2);
 }
 
+static bool last_call_is_update(void)
+{
+    return nr_calls > 0 && calls[nr_calls - 1].op == PV_MMU_UPDATE;
+}
+
 void pv_batch_update(maddr_t at, uint64_t entry)
 {
-    struct pv_call *list;
+    bool has_room = nr_updates < PV_MAX_UPDATES && (last_call_is_update() || nr_calls < MAX_REQUESTS);
 
-    if (nr_updates == PV_MAX_UPDATES)
+    if (!has_room)
         pv_batch_commit();
-    if (nr_calls == 0 || calls[nr_calls - 1].op != PV_MMU_UPDATE)
-        pv_batch_call(PV_MMU_UPDATE, (uintptr_t)&updates[nr_updates], 0, 0);
-    list = &calls[nr_calls - 1];
+    if (!last_call_is_update())
+        add_call(PV_MMU_UPDATE, (uintptr_t)&updates[nr_updates], 0, 0);
     updates[nr_updates++] = (struct pv_update){ at, entry };
-    list->args[1]++;
+    calls[nr_calls - 1].args[1]++;
     filter_add(at);
 }
 
