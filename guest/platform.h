@@ -67,7 +67,8 @@ struct platform {
      * all the same; commit() or resume() sends them.
      *
      * Order for a new table: zero the frame, table_created(), then write the entry that points to it.
-     * For an old one: clear the entry that points to it, then table_retired(), then the frame is ordinary again. */
+     * For an old one: clear the entry that points to it, then table_retired(), then the frame is ordinary again (pv: a store
+     * to it before the next commit() costs two exits). */
     uint64_t (*make_entry)(pfn_t frame, uint64_t bits); /* bits: PTE_* without a frame; adds PTE_PRESENT */
     pfn_t (*entry_frame)(uint64_t entry);
     uint64_t (*read_entry)(pfn_t table, unsigned index);
@@ -89,7 +90,8 @@ struct platform {
     void (*root_load)(const struct address_root *root);
 
     /* 3. Processor. resume: to user mode with these registers; sends all that was kept back, in the same exit where
-     * there are exits. The frame may lie anywhere in kernel memory. set_fs_base: with the next resume at the latest. */
+     * there are exits. The frame may lie anywhere in kernel memory; its rip is below USER_TOP, which the caller has checked.
+     * set_fs_base: with the next resume at the latest; canonical. */
     void (*resume)(struct trap_frame *frame) __attribute__((noreturn));
     void (*set_fs_base)(uint64_t base);
 
