@@ -80,6 +80,7 @@ static void tally_add(struct tally *t, uint64_t exits, uint64_t ns)
     t->count++;
     t->exits += exits;
     t->ns += ns;
+    time_histogram_add(&t->times, ns);
     t->histogram[exits < LEDGER_HISTOGRAM ? exits : LEDGER_HISTOGRAM - 1]++;
 }
 

@@ -10,6 +10,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "vmm/time_histogram.h"
 
 /* Causes of exits: rows of the exit table (exits.c), which has their names. */
 enum exit_cause {
@@ -49,6 +50,7 @@ enum fault_class { FAULT_MINOR, FAULT_MAJOR, FAULT_COW, FAULT_PROTECTION, NR_FAU
 
 struct tally {
     uint64_t count, exits, min, max, ns;
+    struct time_histogram times;
     uint32_t histogram[LEDGER_HISTOGRAM];
 };
 

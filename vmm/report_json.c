@@ -33,6 +33,9 @@ static json_t *tally_json(const struct tally *t)
     json_object_set_new(o, "max", number(t->max));
     json_object_set_new(o, "histogram", histogram_json(t));
     json_object_set_new(o, "ns", number(t->ns));
+    json_object_set_new(o, "p10_ns", number(time_histogram_quantile(&t->times, 100)));
+    json_object_set_new(o, "median_ns", number(time_histogram_quantile(&t->times, 500)));
+    json_object_set_new(o, "p90_ns", number(time_histogram_quantile(&t->times, 900)));
     return o;
 }
 

@@ -24,7 +24,7 @@ static void print_tally(const char *name, const struct tally *t, FILE *to)
     if (!t->count)
         return;
     fprintf(to, "  %-12s %9llu %9llu %7.2f %9.1f   ", name, (unsigned long long)t->count, (unsigned long long)t->exits,
-            (double)t->exits / (double)t->count, (double)t->ns / (double)t->count / 1000);
+            (double)t->exits / (double)t->count, (double)time_histogram_quantile(&t->times, 500) / 1000);
     print_histogram(t, to);
 }
 
@@ -33,7 +33,7 @@ void report_print(struct vmm *v, FILE *to)
     const struct ledger *l = &v->ledger;
     fprintf(to, "\nfaultvisor: mode %s on %s, %llu exits\n\n", v->mode->name, substrate_name(),
             (unsigned long long)l->exits);
-    fputs("  faults           count     exits    mean  us each   exits per fault\n", to);
+    fputs("  faults           count     exits    mean  us each   exits per fault (us: median)\n", to);
     for (int i = 0; i < NR_FAULT_CLASSES; i++)
         print_tally(fault_class_name(i), &l->faults[i], to);
     print_tally("system call", &l->system_calls, to);

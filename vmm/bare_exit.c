@@ -1,0 +1,179 @@
+/* The cost of a bare exit.
+ *   1. the guests: a few bytes each, in a loop
+ *   2. a machine for them
+ *   3. the loop that is timed */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include "vmm/bare_exit.h"
+#include "vmm/clock.h"
+#include "vmm/error.h"
+#include "vmm/monitor.h"
+#include "x86_paging.h"
+
+#define NR_FRAMES    1024
+#define MONITOR_SLOT 510
+#define CODE         0x400000ull
+#define READ_ONLY    0x500000ull /* a page in the read-only slot */
+#define FIRST_TOUCH  0x600000ull /* page faults walk up from here, in one level 1 table */
+#define WINDOW       (1ull << 32)
+
+/* 1. The guests. */
+
+struct bare_guest {
+    const char *name;
+    uint8_t code[16];
+};
+
+static const struct bare_guest guests[NR_BARE_EXITS] = {
+    [BARE_SYSCALL] = { "system call", { 0x0f, 0x05, 0xeb, 0xfc } },       /* 1: syscall; jmp 1b */
+    [BARE_SWITCH] = { "system call and root", { 0x0f, 0x05, 0xeb, 0xfc } },
+    /* 1: mov %al, (%rdi); add $4096, %rdi; jmp 1b */
+    [BARE_PAGE_FAULT] = { "page fault", { 0x88, 0x07, 0x48, 0x81, 0xc7, 0x00, 0x10, 0x00, 0x00, 0xeb, 0xf5 } },
+    [BARE_EXCEPTION] = { "exception", { 0xcc, 0xeb, 0xfd } },             /* 1: int3; jmp 1b */
+    [BARE_PORT] = { "port", { 0xe6, 0x80, 0xeb, 0xfc } },                 /* 1: out %al, $0x80; jmp 1b */
+    [BARE_TABLE_STORE] = { "table store", { 0x48, 0x89, 0x07, 0xeb, 0xfb } }, /* 1: mov %rax, (%rdi); jmp 1b */
+};
+
+const char *bare_exit_name(enum bare_exit_kind kind)
+{
+    return guests[kind].name;
+}
+
+/* 2. A machine. */
+
+struct bench {
+    struct machine m;
+    struct monitor mon;
+    struct cpu_regs regs;
+    mfn_t roots[2];
+    mfn_t touched; /* what every faulting page maps */
+    uint64_t *touch_table;
+    enum bare_exit_kind kind;
+    unsigned done;
+};
+
+static uint64_t *entries(struct bench *b, mfn_t f)
+{
+    return machine_frame(&b->m, f);
+}
+
+/* One level 3, 2 and 1 table for all, under two roots. */
+static void build_tables(struct bench *b)
+{
+    const uint64_t rights = PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY;
+    mfn_t l3 = machine_take_frame(&b->m), l2 = machine_take_frame(&b->m), touch = machine_take_frame(&b->m);
+    mfn_t l1 = machine_take_frame(&b->m), code = machine_take_frame(&b->m);
+    b->touched = machine_take_frame(&b->m);
+    for (int i = 0; i < 2; i++) {
+        b->roots[i] = machine_take_frame(&b->m);
+        entries(b, b->roots[i])[0] = mfn_to_maddr(l3) | rights;
+        entries(b, b->roots[i])[MONITOR_SLOT] = b->mon.root_entry;
+    }
+    entries(b, l3)[0] = mfn_to_maddr(l2) | rights;
+    entries(b, l2)[pt_index(CODE, 2)] = mfn_to_maddr(l1) | rights;
+    entries(b, l2)[pt_index(FIRST_TOUCH, 2)] = mfn_to_maddr(touch) | rights;
+    entries(b, l1)[pt_index(CODE, 1)] = mfn_to_maddr(code) | rights;
+    entries(b, l1)[pt_index(READ_ONLY, 1)] = (WINDOW + mfn_to_maddr(b->touched)) | rights;
+    memcpy(machine_frame(&b->m, code), guests[b->kind].code, sizeof(guests[b->kind].code));
+    b->touch_table = entries(b, touch);
+}
+
+/* The whole of memory once more, read-only: where page tables of a fully virtualized guest are seen. */
+static int add_window(struct bench *b)
+{
+    struct kvm_userspace_memory_region slot = {
+        .slot = 1,
+        .flags = KVM_MEM_READONLY,
+        .guest_phys_addr = WINDOW,
+        .memory_size = NR_FRAMES * PAGE_SIZE,
+        .userspace_addr = (uintptr_t)b->m.memory,
+    };
+    return ioctl(b->m.vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0 ? -ENOTSUP : 0;
+}
+
+static int bench_open(struct bench *b)
+{
+    int err = machine_open(&b->m, NR_FRAMES);
+    if (!err)
+        err = monitor_init(&b->mon, &b->m, MONITOR_SLOT, true);
+    if (!err)
+        err = add_window(b);
+    if (err)
+        return err;
+    build_tables(b);
+    b->regs = (struct cpu_regs){ .rip = CODE, .rdi = b->kind == BARE_TABLE_STORE ? READ_ONLY : FIRST_TOUCH };
+    return monitor_start(&b->mon, b->roots[0]);
+}
+
+/* 3. The loop. */
+
+/* Is this the exit that the guest is to make? Then do what little belongs to it. */
+static bool handle(struct bench *b)
+{
+    struct monitor_trap trap = { 0 };
+    struct kvm_run *run = b->m.run;
+    if (b->kind == BARE_PORT)
+        return run->exit_reason == KVM_EXIT_IO && monitor_read(&b->mon, &b->regs, &trap) == MONITOR_NONE;
+    if (b->kind == BARE_TABLE_STORE)
+        return run->exit_reason == KVM_EXIT_MMIO && run->mmio.is_write;
+    if (run->exit_reason != KVM_EXIT_IO)
+        return false;
+    enum monitor_event event = monitor_read(&b->mon, &b->regs, &trap);
+    if (b->kind == BARE_SYSCALL || b->kind == BARE_SWITCH)
+        b->regs.rip = b->regs.rcx;
+    if (b->kind == BARE_SWITCH)
+        monitor_load_root(&b->mon, b->roots[b->done & 1]);
+    if (b->kind == BARE_PAGE_FAULT) {
+        if (event != MONITOR_TRAP || trap.address != FIRST_TOUCH + b->done * PAGE_SIZE)
+            return false;
+        uint64_t entry = mfn_to_maddr(b->touched) | PTE_PRESENT | PTE_WRITE | PTE_USER;
+        monitor_store(&b->mon, (maddr_t)((uint8_t *)(b->touch_table + b->done) - b->m.memory), entry, true);
+    }
+    monitor_resume(&b->mon, &b->regs);
+    return event == MONITOR_TRAP || event == MONITOR_SYSCALL;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int time_exits(struct bench *b, uint64_t *ns, unsigned rounds)
+{
+    monitor_resume(&b->mon, &b->regs);
+    uint64_t before = clock_now_ns();
+    while (b->done < rounds) {
+        int err = machine_run(&b->m);
+        if (err == -EINTR)
+            continue;
+        if (err)
+            return err;
+        if (!handle(b))
+            return -ENOTSUP;
+        uint64_t now = clock_now_ns();
+        ns[b->done++] = now - before;
+        before = now;
+    }
+    return 0;
+}
+
+int bare_exit_measure(enum bare_exit_kind kind, unsigned rounds, struct bare_exit *result)
+{
+    if (kind == BARE_PAGE_FAULT && rounds > PT_ENTRIES)
+        rounds = PT_ENTRIES;
+    uint64_t *ns = calloc(rounds, sizeof(ns[0]));
+    struct bench b = { .kind = kind };
+    int err = ns ? bench_open(&b) : -ENOMEM;
+    if (!err)
+        err = time_exits(&b, ns, rounds);
+    if (!err) {
+        qsort(ns, rounds, sizeof(ns[0]), compare);
+        *result = (struct bare_exit){ ns[rounds / 2], ns[rounds / 10], ns[rounds * 9 / 10] };
+    }
+    machine_close(&b.m);
+    free(ns);
+    return err;
+}
