@@ -167,6 +167,19 @@ START_TEST(each_line_of_the_second_chip_comes_in_its_turn)
 }
 END_TEST
 
+START_TEST(a_second_chip_that_ends_by_itself_asks_again)
+{
+    initialize(0x01, 0x03);
+    pulse(9);
+    pulse(10);
+    ck_assert_uint_eq(pic_acknowledge(&pic), 0x29);
+    out(0x20, 0x20);
+    ck_assert_uint_eq(pic_acknowledge(&pic), 0x2a);
+    out(0x20, 0x20);
+    ck_assert_int_eq(pic_pending_vector(&pic), -1);
+}
+END_TEST
+
 START_TEST(masking_line_2_holds_the_second_chip_back)
 {
     out(0x21, 0x04);
@@ -411,6 +424,7 @@ int main(void)
     tcase_add_test(t, a_specific_end_names_its_line);
     tcase_add_test(t, the_second_chip_comes_through_line_2);
     tcase_add_test(t, each_line_of_the_second_chip_comes_in_its_turn);
+    tcase_add_test(t, a_second_chip_that_ends_by_itself_asks_again);
     tcase_add_test(t, masking_line_2_holds_the_second_chip_back);
     tcase_add_test(t, special_fully_nested_mode_lets_the_second_chip_interrupt_itself);
     tcase_add_test(t, an_acknowledge_without_request_is_spurious);

@@ -161,6 +161,11 @@ START_TEST(loopback_overrun_is_told_once)
     out(0, 3);
     out(2, 0x03);
     ck_assert_uint_eq(in(5), 0x60);
+    out(0, 4);
+    out(0, 5);
+    in(0);
+    out(0, 6);
+    ck_assert_uint_eq(in(5), 0x63); /* that of 4 and 5, which nobody has seen yet */
 }
 END_TEST
 
