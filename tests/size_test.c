@@ -79,26 +79,6 @@ START_TEST(what_does_not_fit_is_told_from_garbage)
 }
 END_TEST
 
-START_TEST(a_formatted_size_reads_back_as_itself)
-{
-    char text[SIZE_TEXT_BYTES];
-    uint64_t bytes = 77;
-
-    ck_assert_int_eq(size_parse(size_format(good[_i].bytes, text), &bytes), 0);
-    ck_assert_uint_eq(bytes, good[_i].bytes);
-}
-END_TEST
-
-START_TEST(the_largest_unit_that_divides_is_taken)
-{
-    char text[SIZE_TEXT_BYTES];
-
-    ck_assert_str_eq(size_format(16ull << 20, text), "16M");
-    ck_assert_str_eq(size_format(1536, text), "1536");
-    ck_assert_str_eq(size_format(2048ull << 30, text), "2048G");
-}
-END_TEST
-
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 int main(void)
@@ -109,8 +89,6 @@ int main(void)
     tcase_add_loop_test(t, sizes_with_and_without_unit_are_read, 0, COUNT(good));
     tcase_add_loop_test(t, garbage_is_refused_and_leaves_the_result_alone, 0, COUNT(garbage));
     tcase_add_loop_test(t, what_does_not_fit_is_told_from_garbage, 0, COUNT(too_large));
-    tcase_add_loop_test(t, a_formatted_size_reads_back_as_itself, 0, COUNT(good));
-    tcase_add_test(t, the_largest_unit_that_divides_is_taken);
     suite_add_tcase(s, t);
 
     SRunner *r = srunner_create(s);

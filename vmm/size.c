@@ -2,9 +2,7 @@
 #include "vmm/size.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 
 /* The power of two that a unit stands for, or -1. */
 static int unit_shift(char unit)
@@ -42,17 +40,4 @@ int size_parse(const char *text, uint64_t *bytes)
         return -ERANGE;
     *bytes = n << shift;
     return 0;
-}
-
-const char *size_format(uint64_t bytes, char *buffer)
-{
-    static const char units[] = { 0, 'K', 'M', 'G' };
-    unsigned unit = 0;
-
-    while (bytes && bytes % 1024 == 0 && unit + 1 < sizeof(units)) {
-        bytes /= 1024;
-        unit++;
-    }
-    snprintf(buffer, SIZE_TEXT_BYTES, unit ? "%" PRIu64 "%c" : "%" PRIu64, bytes, units[unit]);
-    return buffer;
 }

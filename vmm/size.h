@@ -6,8 +6,3 @@
  * 0, or -EINVAL for anything else, or -ERANGE if it does not fit. *bytes is set only on success; zero is a
  * size. Says nothing: the caller knows which option it was. */
 int size_parse(const char *text, uint64_t *bytes);
-
-/* The other way round, with the largest unit that divides it: "16M". buffer: at least SIZE_TEXT_BYTES.
- * Returns it. */
-#define SIZE_TEXT_BYTES 24
-const char *size_format(uint64_t bytes, char *buffer);
