@@ -2,9 +2,8 @@
 # Runs cases that tests/run-guests planned, and leaves what came of them. It judges nothing, and needs nothing but a
 # POSIX shell with the tools of busybox, so the same script runs on this machine and in a nested one.
 #
-#   sh guest-exec.sh PLAN RESULTS disks        makes the disks that the cases need
-#   sh guest-exec.sh PLAN RESULTS CASE...      runs these cases
-#   sh guest-exec.sh PLAN RESULTS all          makes the disks, runs all cases in the order of the plan
+#   sh guest-exec.sh PLAN RESULTS WORD...      each WORD a case to run; or disks: make the disks that the cases need;
+#                                              or all: make the disks, run all cases in the order of the plan
 #
 #   PLAN/list           a line for each case: its limit in seconds, its name
 #   PLAN/cases/CASE     a script that runs it; may use $FAULTVISOR, $DISKS, $RESULT
@@ -12,7 +11,7 @@
 #   RESULTS/CASE/       stdout, stdout.sum (SHA-256 and bytes), stderr, status, seconds, and what the case itself writes;
 #                       status comes last: without it there is no result
 #
-# Environment: FAULTVISOR, DISKS (a folder); SLOWER multiplies the limits; BRIEF=1 drops long output, leaving its sum;
+# Environment: FAULTVISOR, DISKS (a folder); SLOWER multiplies the limits; BRIEF=1 drops output of more than a page, leaving its sum;
 # GUARD, words before each run, to end it when this script is killed.
 set -u
 
@@ -48,7 +47,7 @@ run_case() {
     echo "$start $(uptime_seconds)" | awk '{ printf "%.2f\n", $2 - $1 }' >"$RESULT/seconds"
     bytes=$(wc -c <"$RESULT/stdout")
     echo "$(sha256sum <"$RESULT/stdout" | cut -c1-64) $((bytes))" >"$RESULT/stdout.sum"
-    [ "${BRIEF:-0}" = 0 ] || [ "$bytes" -le 65536 ] || rm "$RESULT/stdout"
+    [ "${BRIEF:-0}" = 0 ] || [ "$bytes" -le 4096 ] || rm "$RESULT/stdout"
     echo $status >"$RESULT/status"
     echo "ran $name"
 }
@@ -58,19 +57,19 @@ limit_of() {
 }
 
 mkdir -p "$results" "$DISKS"
-case $1 in
-disks)
-    make_disks
-    ;;
-all)
-    make_disks
-    while read -r limit name; do
-        run_case "$limit" "$name"
-    done <"$plan/list"
-    ;;
-*)
-    for name in "$@"; do
-        run_case "$(limit_of "$name")" "$name"
-    done
-    ;;
-esac
+for word in "$@"; do
+    case $word in
+    disks)
+        make_disks
+        ;;
+    all)
+        make_disks
+        while read -r limit name; do
+            run_case "$limit" "$name"
+        done <"$plan/list"
+        ;;
+    *)
+        run_case "$(limit_of "$word")" "$word"
+        ;;
+    esac
+done

@@ -274,6 +274,34 @@ class RunGuests(unittest.TestCase):
         self.stats["exit_status"] = 143
         self.expect_pass("signal = TERM after 1\nstatus = 143")
 
+    def nested(self, script):
+        """Run on a nested machine, in whose place a script of shell runs; its folder is $out."""
+        self.write("scripts/nested", """#!/bin/sh
+while [ "$1" != -- ]; do
+    [ "$1" != --out ] || out=$2
+    [ "$1" != --file ] || case $2 in *=plan) plan=${2%=plan} ;; esac
+    shift
+done
+shift
+""" + script, 0o755)
+        self.keep(run_guests.machines, "REPO", self.build)
+        self.stats["substrate"] = "SVM with NPT"
+        return self.run_guests("policies = clock fifo lru", "--on", "svm", "--jobs", "2")
+
+    def test_a_nested_machine_works_off_the_same_plan(self):
+        out, status = self.nested("""cd "$out"; ln -s "$plan" plan
+exec env PATH="%s:$PATH" sh -c 'shift 4; shift; DISKS=$PWD/disks FAULTVISOR=faultvisor exec "$@"' x "$@"
+""" % self.build)
+        self.assertEqual(status, 0, out)
+        self.assertTrue(out.endswith("3 passed, 0 failed, 0 skipped\n"), out)
+        self.assertIn("PASS greeting.pv.lru svm", out)
+
+    def test_a_nested_machine_that_dies_fails_all_that_it_had(self):
+        out, status = self.nested("echo 'nested: the machine died' >&2; exit 101")
+        self.assertEqual(status, 1)
+        self.assertEqual(out.count("nested: the machine died"), 3)
+        self.assertTrue(out.endswith("0 passed, 3 failed, 0 skipped\n"), out)
+
     def test_the_executor_needs_nothing_but_busybox(self):
         tools, here = os.path.join(self.build, "tools"), os.path.join(self.build, "kept")
         os.mkdir(tools)

@@ -1,7 +1,8 @@
 """Where a plan is worked off: on this machine, or in a nested one that scripts/nested boots.
 
-Each place has run(cases, done): it works off the runs of the cases, and calls done(case) as soon as all that a
-case leaves is in the results folder, or will never be. It may call it from several threads."""
+Each place has run(cases, done): it works off the runs of the cases, and calls done(case, trouble) as soon as all that
+a case leaves is in the results folder, or will never be; trouble says what became of the place, if it is no longer.
+It may call done from several threads."""
 import os
 import queue
 import subprocess
@@ -75,13 +76,54 @@ class Local:
                 except queue.Empty:
                     return
                 self._execute(case.runs)
-                done(case)
+                done(case, "")
 
-        threads = [threading.Thread(target=work, daemon=True) for _ in range(self.jobs)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads([work] * self.jobs)
+
+
+class Nested:
+    """Some machines at a time, each with its share of the cases; results come out when a machine ends."""
+    slower = 20
+    memory_mib = 768
+    timeout_s = 1500
+
+    def __init__(self, on, build, plan, results, jobs):
+        self.on, self.build, self.plan, self.results, self.jobs = on, build, plan, results, jobs
+
+    def _command(self, runs, out):
+        settings = [f"SLOWER={self.slower}", "BRIEF=1", "FAULTVISOR=faultvisor", "DISKS=/work/disks"]
+        sample = os.path.join(self.build, "sample.tar")
+        return [os.path.join(REPO, "scripts", "nested"), "--on", self.on, "--build", self.build, "--memory",
+                str(self.memory_mib), "--timeout", str(self.timeout_s), "--file", f"{self.plan}=plan", "--file",
+                f"{sample}=disks/sample.tar", "--get", "results", "--out", out, "--", "env", *settings, "sh",
+                "plan/guest-exec.sh", "plan", "results", "disks", *runs]
+
+    def _work_off(self, cases, done, out):
+        os.makedirs(out)
+        ended = subprocess.run(self._command([run for case in cases for run in case.runs], out), text=True, check=False,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        trouble = "" if ended.returncode == 0 else ended.stderr.strip() or f"scripts/nested: {ended.returncode}"
+        found = os.path.join(out, "results")
+        for name in os.listdir(found) if os.path.isdir(found) else []:
+            os.replace(os.path.join(found, name), os.path.join(self.results, name))
+        for case in cases:
+            done(case, trouble)
+
+    def run(self, cases, done):
+        os.makedirs(self.results, exist_ok=True)
+        # The slow ones first, in turns, so that the machines end at about the same time.
+        ordered = sorted(cases, key=lambda case: not case.stanza.get("slow"))
+        shares = [ordered[i::self.jobs] for i in range(self.jobs) if ordered[i::self.jobs]]
+        in_threads([lambda share=share, n=n: self._work_off(share, done, f"{self.results}.{n}")
+                    for n, share in enumerate(shares)])
+
+
+def in_threads(functions):
+    threads = [threading.Thread(target=function, daemon=True) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def place(on, build, plan, results, jobs):

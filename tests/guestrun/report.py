@@ -22,7 +22,7 @@ class Report:
         print(f"{outcome.word} {outcome.name} {outcome.on}{note}", flush=True)
         if outcome.word == "FAIL":
             for reason in outcome.reasons:
-                print(f"    {reason}", flush=True)
+                print("    " + reason.replace("\n", "\n    "), flush=True)
 
     def count(self, word):
         return sum(outcome.word == word for outcome in self.outcomes)
