@@ -45,6 +45,7 @@ static struct machine *m;
 static struct model_cpu model;
 static uint64_t twin[NR_PFNS][PT_ENTRIES];
 static bool user;
+static uint64_t reached[8]; /* where the guest's last accesses came through */
 
 /* Few indices, so that tables meet. */
 static unsigned random_index(int level)
@@ -133,7 +134,7 @@ static void check_same(struct machine_result got, struct model_result want)
 static void step_access(int access, uint64_t value, unsigned size)
 {
     static const uint32_t bits[] = { 0, PF_ERR_WRITE, PF_ERR_FETCH };
-    uint64_t gva = random_gva() & (chance(80) ? ~7ull : ~0ull), maddr;
+    uint64_t gva = (chance(50) ? reached[below(8)] : random_gva()) & (chance(80) ? ~7ull : ~0ull), maddr;
     struct machine_result got;
     struct model_result want;
 
@@ -153,6 +154,8 @@ static void step_access(int access, uint64_t value, unsigned size)
     }
     want = model_access(&model, gva, user, access);
     check_same(got, want);
+    if (got.outcome == REACHED_RAM)
+        reached[below(8)] = (gva & ~PAGE_MASK) | random_index(1 + (int)below(4)) * 8;
     if (access == MODEL_WRITE && got.outcome == REACHED_RAM)
         memcpy((uint8_t *)twin + want.gpa, &value, size);
 }
@@ -272,6 +275,7 @@ START_TEST(a_random_guest_sees_what_a_cpu_on_its_own_tables_would_show)
 
     random_state = seed * NR_SETTINGS + (unsigned)_i + 1;
     memset(twin, 0, sizeof twin);
+    memset(reached, 0, sizeof reached);
     user = false;
     m = machine_create(c->pool, c->ahead);
     model = (struct model_cpu){
