@@ -141,5 +141,6 @@ mfn_t shadow_enter(struct shadow *s)
     shadow_settle(s);
     root = shadow_root_page(s);
     shadow_page_touch(s, root);
+    s->loaded = page_number(s, root);
     return page_mfn(s, root);
 }

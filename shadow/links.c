@@ -1,6 +1,6 @@
 /* Who points at whom: for each guest frame the slots that map it, for each shadow page its parents' slots.
- * Doubly linked, so that a guest which maps one frame a million times makes nothing slower; by number, so
- * that a slot costs 8 bytes. */
+ * Doubly linked, so that taking one mapping away is not slow for a guest that maps one frame from everywhere;
+ * by number, so that a slot costs 8 bytes. */
 #include "page.h"
 
 void shadow_link_add(struct shadow *s, uint32_t slot, uint32_t head)

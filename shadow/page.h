@@ -93,9 +93,11 @@ static inline uint32_t table_bit(unsigned level, unsigned role)
     return 1u << ((level - 1) * NR_ROLES + role);
 }
 
-static inline bool page_is_current_root(const struct shadow *s, const struct shadow_page *p)
+/* A root that must stay: of the guest's CR3, or the one that the CPU is on, since the monitor runs on it
+ * until it loads the next one. */
+static inline bool page_is_root_in_use(const struct shadow *s, const struct shadow_page *p)
 {
-    return p->level == PT_LEVELS && p->pfn.n == s->paging.root.n;
+    return p->level == PT_LEVELS && (p->pfn.n == s->paging.root.n || page_number(s, p) == s->loaded);
 }
 
 static inline bool is_monitor_entry(const struct shadow *s, const struct shadow_page *p, unsigned index)

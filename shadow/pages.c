@@ -84,7 +84,7 @@ static void evict_one(struct shadow *s)
 {
     struct shadow_page *p = &s->pages[s->oldest];
 
-    while (p->stamp == s->stamp || page_is_current_root(s, p))
+    while (p->stamp == s->stamp || page_is_root_in_use(s, p))
         p = &s->pages[p->newer];
     if (p->pfn.n < s->nr_pfns)
         s->frames[p->pfn.n].evicted = true;
@@ -185,7 +185,7 @@ void shadow_page_free(struct shadow *s, struct shadow_page *p)
 
 void shadow_pages_init(struct shadow *s)
 {
-    s->newest = s->oldest = s->free_head = NONE;
+    s->newest = s->oldest = s->free_head = s->loaded = NONE;
     for (uint32_t n = s->nr_frames; n-- > 0;) {
         s->pages[n] = (struct shadow_page){ .hash_next = s->free_head };
         s->free_head = n;

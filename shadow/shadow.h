@@ -9,17 +9,20 @@
  * ever out of step, so INVLPG and CR3 loads have nothing to compare. After Adams and Agesen, "A Comparison of
  * Software and Hardware Techniques for x86 Virtualization", ASPLOS 2006 (tracing, true and hidden faults).
  *
- * What is in the shadow:
- *   An entry of the guest is in the shadow only if its accessed bit is set, and writable there only if its
- * dirty bit is set too: else the guest would never see these bits appear. The access that comes first faults
- * (hidden), the bits are set as a CPU sets them, the shadow is filled. So a guest kernel that puts A (and D,
- * for a page about to be written) into the entries that it makes, of tables too, takes no hidden fault; one
- * that does not takes one for each bit. Large pages are splintered into 4 KiB entries.
+ * Accessed and dirty bits: an entry of the guest is in the shadow only if its accessed bit is set, and
+ * writable there only if its dirty bit is set too: else the guest would never see these bits appear. The
+ * access that comes first faults (hidden), the bits are set as a CPU sets them, the shadow is filled. So a
+ * guest kernel that puts A (and D, for a page about to be written) into the entries that it makes, of tables
+ * too, takes no hidden fault; one that does not takes one for each access that would set a bit. Large pages
+ * are splintered into 4 KiB entries.
  *
  * Stores and the TLB: a store's exit does not pass the monitor, which alone may write what the CPU walks, so
  * the changes wait in the owner's queue until the guest next traps. What the guest sees until then is an old
  * translation, as on a CPU whose TLB was not flushed; and each way to flush traps. A table that was
- * linked by a store is not tracked until then either: shadow_enter() reads it once more. */
+ * linked by a store is not tracked until then either: shadow_enter() reads it once more.
+ *
+ * The real CPU must have CR0.WP and EFER.NXE set. The guest's cache attributes (PWT, PCD, PAT) and global
+ * bits are ignored. */
 #pragma once
 #include "address.h"
 #include "x86_cpu.h"
@@ -127,6 +130,7 @@ struct shadow {
     uint32_t bucket_mask;
     uint32_t free_head, nr_free;
     uint32_t newest, oldest;
+    uint32_t loaded;           /* the root that the CPU is on */
     uint32_t stamp;            /* pages that bear it are in use by the call that runs */
     uint32_t ahead_left;       /* of this call */
     uint32_t nr_unsettled;     /* pages of tables that are not tracked before the next resume */
@@ -173,7 +177,9 @@ bool shadow_set_controls(struct shadow *s, uint64_t cr0, uint64_t cr4, uint64_t 
 /* INVLPG. The shadow agrees with the guest's tables already; what may be old is in the TLB. */
 void shadow_invlpg(struct shadow *s, gva_t gva);
 
-/* Last thing before each resumption through the monitor: the root that CR3 must hold. */
+/* Last thing before each resumption through the monitor, after it the queue: the root that CR3 must hold
+ * then. (The monitor loads CR3 behind the queue. The root that it runs on meanwhile is not touched in the
+ * monitor's slot.) Not before the first shadow_load_cr3(). */
 mfn_t shadow_enter(struct shadow *s);
 
 /* 2. Stores. An exit told of a store into the read-only window, now at gpa: size 1 to 8 bytes, at any

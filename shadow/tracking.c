@@ -92,7 +92,7 @@ void shadow_drop_tables(struct shadow *s, pfn_t f)
         for (unsigned role = 0; role < NR_ROLES; role++) {
             struct shadow_page *p = table_page(s, f, level, role);
 
-            if (p && !page_is_current_root(s, p))
+            if (p && !page_is_root_in_use(s, p))
                 shadow_page_free(s, p);
         }
     }

@@ -189,6 +189,40 @@ START_TEST(stores_that_are_on_their_way_when_a_table_is_dropped_still_land)
 }
 END_TEST
 
+/* Many address spaces, each loaded in turn: the old roots go, but not the one that the monitor stands on. */
+START_TEST(the_loaded_root_is_never_evicted_under_the_monitor)
+{
+    create(SHADOW_MIN_FRAMES, 8);
+    boot_linear();
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned f = 8; f < 60; f++) {
+            m->ram[f][0] = entry_of(2);
+            machine_load_cr3(m, (uint64_t)f << PAGE_SHIFT);
+            for (unsigned i = 0; i < 8; i++)
+                machine_write(m, linear(f == 8 ? 59 : f - 1) + 8 * i, 0, 8); /* flood the last one */
+            machine_set_role(m, f % 2 ? SHADOW_USER : SHADOW_KERNEL);
+            ck_assert_int_eq(machine_read(m, linear(5)).outcome, REACHED_RAM);
+            ck_assert_uint_eq(machine_audit(m), 0);
+        }
+    }
+    destroy();
+}
+END_TEST
+
+START_TEST(a_root_that_is_left_may_be_dropped_while_the_cpu_still_uses_it)
+{
+    create(64, 8);
+    m->ram[17][0] = entry_of(2);
+    boot_linear();
+    ck_assert_int_eq(shadow_load_cr3(&m->s, 17 << PAGE_SHIFT), SHADOW_FIXED);
+    for (unsigned i = 0; i < 8; i++)
+        shadow_store(&m->s, (1 << PAGE_SHIFT) + 8 * (100 + i), 0, 8);
+    machine_resume(m);
+    ck_assert_int_eq(machine_read(m, linear(5)).outcome, REACHED_RAM);
+    destroy();
+}
+END_TEST
+
 START_TEST(the_current_root_survives_a_flood)
 {
     create(64, 16);
@@ -349,6 +383,8 @@ static Suite *suite(void)
     tcase_add_test(t, clearing_a_frame_that_was_a_table_soon_stops_to_exit);
     tcase_add_test(t, stores_to_a_root_that_is_not_loaded_soon_stop_to_exit);
     tcase_add_test(t, stores_that_are_on_their_way_when_a_table_is_dropped_still_land);
+    tcase_add_test(t, the_loaded_root_is_never_evicted_under_the_monitor);
+    tcase_add_test(t, a_root_that_is_left_may_be_dropped_while_the_cpu_still_uses_it);
     tcase_add_test(t, the_current_root_survives_a_flood);
     tcase_add_test(t, a_recursive_root_shows_its_own_tables_and_traps_stores_there);
     tcase_add_test(t, one_frame_can_be_the_table_of_all_levels);

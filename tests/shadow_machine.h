@@ -185,14 +185,23 @@ static inline unsigned machine_audit(const struct machine *m)
     return shadow_audit(&m->s, machine_report, NULL);
 }
 
-/* The monitor: the queue in order, then the flushes, then CR3. */
+/* The monitor: the queue in order, then the flushes, then CR3. All the while it runs on the root that is
+ * loaded. */
+static inline void machine_run_queue(struct machine *m)
+{
+    for (size_t i = 0; i < m->queued; i++) {
+        m->real[(m->queue[i].at >> PAGE_SHIFT) - POOL_MFN][m->queue[i].at % PAGE_SIZE / 8] = m->queue[i].spte;
+        if (m->cr3 && m->real[m->cr3 - POOL_MFN][MONITOR_SLOT] != MONITOR_PTE)
+            abort(); /* it pulled the rug from under itself */
+    }
+    m->queued = 0;
+}
+
 static inline void machine_resume(struct machine *m)
 {
     uint64_t root = shadow_enter(&m->s).n;
 
-    for (size_t i = 0; i < m->queued; i++)
-        m->real[(m->queue[i].at >> PAGE_SHIFT) - POOL_MFN][m->queue[i].at % PAGE_SIZE / 8] = m->queue[i].spte;
-    m->queued = 0;
+    machine_run_queue(m);
     if (m->flush_all_queued || root != m->cr3)
         memset(m->tlb, 0, sizeof m->tlb);
     for (unsigned i = 0; i < m->nr_flush_pages; i++) {

@@ -261,6 +261,7 @@ static void check_state(void)
     ck_assert_mem_eq(m->ram, twin, sizeof twin);
     if (chance(20)) {
         machine_resume(m);
+        ck_assert_uint_eq(machine_audit(m), 0);
         ck_assert_mem_eq(m->real, m->seen, sizeof m->real);
         check_tlb();
     }
