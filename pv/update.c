@@ -17,7 +17,7 @@
 struct store {
     maddr_t at;
     int level;
-    uint64_t old, new;
+    uint64_t before, after;
 };
 
 static int decode_store(const struct pv_domain *d, const struct pv_update *u, struct store *s)
@@ -34,29 +34,29 @@ static int decode_store(const struct pv_domain *d, const struct pv_update *u, st
         return -PV_EINVAL;
     if (s->level == PT_LEVELS && index == PV_RESERVED_SLOT)
         return -PV_EPERM;
-    s->new = u->entry;
-    s->old = ((const uint64_t *)d->ops->frame(d->ctx, table))[index];
-    return pv_entry_check(s->new);
+    s->after = u->entry;
+    s->before = ((const uint64_t *)d->ops->frame(d->ctx, table))[index];
+    return pv_entry_check(s->after);
 }
 
 /* Do both refer to the same frame in the same way? Then no count changes: accessed and dirty bits, swap
  * places. */
 static bool same_reference(const struct store *s)
 {
-    if (!((s->old | s->new) & PTE_PRESENT))
+    if (!((s->before | s->after) & PTE_PRESENT))
         return true;
     uint64_t matters = PTE_PRESENT | PTE_FRAME_MASK | (s->level == 1 ? PTE_WRITE : 0);
-    return !((s->old ^ s->new) & matters);
+    return !((s->before ^ s->after) & matters);
 }
 
 static bool takes_rights(const struct store *s)
 {
-    if (!(s->old & PTE_PRESENT))
+    if (!(s->before & PTE_PRESENT))
         return false;
-    if (!(s->new &PTE_PRESENT) || (s->old ^ s->new) & PTE_FRAME_MASK)
+    if (!(s->after & PTE_PRESENT) || (s->before ^ s->after) & PTE_FRAME_MASK)
         return true;
-    uint64_t lost = s->old & ~s->new &(PTE_WRITE | PTE_USER);
-    return lost || (s->new & ~s->old &PTE_NX);
+    uint64_t lost = s->before & ~s->after & (PTE_WRITE | PTE_USER);
+    return lost || (s->after & ~s->before & PTE_NX);
 }
 
 static int perform_store(struct pv_domain *d, const struct store *s)
@@ -64,13 +64,13 @@ static int perform_store(struct pv_domain *d, const struct store *s)
     const struct pv_path path = { maddr_to_mfn(s->at), NULL };
     bool same = same_reference(s);
     if (!same) {
-        int error = pv_entry_take(d, s->level, s->new, &path);
+        int error = pv_entry_take(d, s->level, s->after, &path);
         if (error)
             return error;
     }
-    d->ops->write_entry(d->ctx, s->at, s->new);
+    d->ops->write_entry(d->ctx, s->at, s->after);
     if (!same)
-        pv_entry_drop(d, s->level, s->old);
+        pv_entry_drop(d, s->level, s->before);
     d->stale |= takes_rights(s);
     return 0;
 }
@@ -82,7 +82,7 @@ static int apply_update(struct pv_domain *d, struct pv_update *u, struct store *
     if (!error)
         error = perform_store(d, s);
     if (!error)
-        u->entry = s->old;
+        u->entry = s->before;
     return error;
 }
 
@@ -142,7 +142,7 @@ int64_t pv_call_update_va(struct pv_domain *d, struct cpu_regs *regs, const uint
     int error = apply_update(d, &u, &s);
     /* The level 1 table may be reached at other addresses too: where rights went, pv_settle flushes them all.
      */
-    if (!error && s.old & PTE_PRESENT && !takes_rights(&s))
+    if (!error && s.before & PTE_PRESENT && !takes_rights(&s))
         d->ops->flush_page(d->ctx, args[0]);
     return error;
 }

@@ -180,6 +180,17 @@ START_TEST(an_entry_that_is_not_present_may_hold_anything)
 }
 END_TEST
 
+START_TEST(the_monitors_slot_is_an_entry_like_others_below_the_root)
+{
+    struct machine *m = machine_with_tables();
+    for (unsigned level = 1; level < PT_LEVELS; level++) {
+        uint64_t entry = level == 1 ? entry_for(PFN_STACK, RW) : entry_for(T1 + level - 2, RW);
+        ck_assert_int_eq(update(m, entry_at(T1 + level - 1, PV_RESERVED_SLOT), entry), 0);
+    }
+    assert_sound(m);
+}
+END_TEST
+
 START_TEST(counts_do_not_overflow)
 {
     struct machine *m = machine_with_tables();
@@ -208,6 +219,7 @@ int main(void)
     tcase_add_test(c, a_refused_entry_changes_no_byte_of_memory);
     tcase_add_test(c, only_entries_of_tables_are_stored_to);
     tcase_add_test(c, an_entry_that_is_not_present_may_hold_anything);
+    tcase_add_test(c, the_monitors_slot_is_an_entry_like_others_below_the_root);
     tcase_add_test(c, counts_do_not_overflow);
     suite_add_tcase(s, c);
     return run_suite(s);

@@ -306,6 +306,12 @@ START_TEST(copies_cross_pages_and_check_the_last_byte_first)
         ck_assert_mem_eq(in, out, bytes);
     }
     ck_assert_int_eq(pv_copy_from_guest(&m->d, in, end - 1, 2), -PV_EFAULT);
+    ck_assert_int_eq(pv_copy_from_guest(&m->d, in, ~0ull, 1), -PV_EFAULT);
+    table_of(m, PFN_L4)[511] = entry_for(PFN_L3, RW); /* the last page there is */
+    table_of(m, PFN_L3)[511] = entry_for(PFN_L2, RW);
+    table_of(m, PFN_L2)[511] = entry_for(PFN_L1, RW);
+    table_of(m, PFN_L1)[511] = entry_for(PFN_STACK, RW);
+    ck_assert_int_eq(pv_copy_from_guest(&m->d, in, ~0ull - 99, 100), 0);
     ck_assert_int_eq(pv_copy_from_guest(&m->d, in, ~0ull, 2), -PV_EFAULT);
     ck_assert_int_eq(pv_copy_from_guest(&m->d, in, linear(1), ~0ull), -PV_EFAULT);
     ck_assert_int_eq(pv_copy_from_guest(&m->d, in, linear(1), 0 - linear(1)), -PV_EFAULT);

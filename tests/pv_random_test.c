@@ -41,42 +41,71 @@ static uint64_t random_mfn(void)
     return p2m(one_in(3) ? PFN_FREE + below(NR_PFNS - PFN_FREE) : below(NR_PFNS)).n;
 }
 
-static uint64_t random_entry(void)
+/* A frame that is of this type, if a few tries find one. */
+static uint64_t random_mfn_of(struct machine *m, unsigned type)
 {
-    if (one_in(4))
-        return below(4) * 0x1000;
-    if (one_in(50))
-        return random_bits();
-    uint64_t bits = PTE_PRESENT | (one_in(2) ? PTE_WRITE : 0) | (one_in(8) ? 0 : PTE_USER);
-    bits |= below(4) * PTE_ACCESSED | (one_in(3) ? PTE_NX : 0) | (one_in(60) ? PTE_GLOBAL : 0);
-    return (random_mfn() << PAGE_SHIFT) | bits;
+    for (unsigned tries = 0; tries < 20; tries++) {
+        uint64_t f = p2m(below(NR_PFNS)).n;
+        if (m->frames[f].type == type)
+            return f;
+    }
+    return random_mfn();
 }
 
-/* Few indexes, so that they meet again: those of the kernel's half are among them now and then, so that the
- * guest may well saw off its own branch. */
-static unsigned random_index(void)
+/* Few indexes, so that they meet again; those of the kernel's own half are among them now and then, so that
+ * the guest may well saw off its own branch. */
+static unsigned random_index(unsigned level)
 {
     if (one_in(60))
         return (unsigned)below(PT_ENTRIES);
-    return one_in(80) ? PV_RESERVED_SLOT : 40 + (unsigned)below(4);
+    if (one_in(80))
+        return PV_RESERVED_SLOT;
+    return level == 1 && one_in(6) ? (unsigned)below(NR_PFNS) : 40 + (unsigned)below(4);
 }
 
+/* An entry that may well be right for a table of this level. */
+static uint64_t random_entry(struct machine *m, unsigned level)
+{
+    if (one_in(3))
+        return below(4) * 0x1000;
+    if (one_in(80))
+        return random_bits();
+    uint64_t bits = PTE_PRESENT | (one_in(2) ? PTE_WRITE : 0) | (one_in(8) ? 0 : PTE_USER);
+    bits |= below(4) * PTE_ACCESSED | (one_in(3) ? PTE_NX : 0) | (one_in(200) ? PTE_GLOBAL : 0);
+    unsigned type = level == 1 ? PV_FRAME_WRITABLE : PV_FRAME_L1 + level - 2;
+    uint64_t f = one_in(20) ? random_mfn() : random_mfn_of(m, one_in(2) ? type : PV_FRAME_NONE);
+    return f << PAGE_SHIFT | bits;
+}
+
+static struct pv_update random_update(struct machine *m)
+{
+    unsigned level = 1 + (unsigned)below(PT_LEVELS);
+    uint64_t table = one_in(40) ? random_mfn() : random_mfn_of(m, PV_FRAME_L1 + level - 1);
+    return (struct pv_update){ (table << PAGE_SHIFT) + random_index(level) * 8 + one_in(300),
+                               random_entry(m, level) };
+}
+
+/* Through the linear map's tables, or those that random_index() fills. */
 static gva_t random_gva(void)
 {
-    if (one_in(20))
+    if (one_in(40))
         return random_bits();
-    return linear(below(NR_PFNS)) + (one_in(2) ? 40 * PAGE_SIZE : 0) + below(4) * 0x400;
+    gva_t a = linear(below(NR_PFNS)) + below(4) * 0x400;
+    for (int level = 1; level <= PT_LEVELS; level++)
+        if (one_in(3))
+            a = (a & ~((PT_ENTRIES - 1) * pt_entry_span(level))) | (40 + below(4)) * pt_entry_span(level);
+    return (gva_t)((int64_t)(a << 16) >> 16);
 }
 
 static struct pv_call random_call(struct machine *m, unsigned slot)
 {
     gva_t place = linear(PFN_ARGS + 1) + slot * 0x100;
     uint8_t *bytes = m->memory[p2m(PFN_ARGS + 1).n] + slot * 0x100;
-    unsigned n = 1 + (unsigned)below(12);
+    unsigned n = 1 + (unsigned)below(8);
     if (one_in(12)) {
         struct pv_frame f = { .rip = one_in(500) ? random_bits() : 0x400000,
                               .rsp = random_gva(),
-                              .mode = below(2) };
+                              .mode = m->d.user_root.n != NO_FRAME && one_in(2) };
         memcpy(bytes, &f, sizeof(f));
         return (struct pv_call){ .op = PV_IRET, .args = { one_in(50) ? random_gva() : place } };
     }
@@ -87,17 +116,18 @@ static struct pv_call random_call(struct machine *m, unsigned slot)
     case 1:
         return (struct pv_call){ .op = PV_UNPIN, .args = { random_mfn() } };
     case 2:
-        return (struct pv_call){ .op = PV_UPDATE_VA, .args = { random_gva(), random_entry() } };
+        return (struct pv_call){ .op = PV_UPDATE_VA, .args = { random_gva(), random_entry(m, 1) } };
     case 3:
         if (one_in(3))
-            return (struct pv_call){ .op = PV_SET_ROOTS,
-                                     .args = { one_in(2) ? m->d.kernel_root.n : random_mfn(),
-                                               one_in(4) ? PV_NO_ROOT : random_mfn() } };
+            return (struct pv_call){
+                .op = PV_SET_ROOTS,
+                .args = { one_in(2) ? m->d.kernel_root.n : random_mfn_of(m, PV_FRAME_L4),
+                          one_in(9) ? PV_NO_ROOT : random_mfn_of(m, one_in(2) ? PV_FRAME_L4 : PV_FRAME_NONE) }
+            };
         return (struct pv_call){ .op = PV_FLUSH, .args = { one_in(2) ? PV_FLUSH_ALL : random_gva() } };
     default:
         for (unsigned i = 0; i < n; i++) {
-            struct pv_update u = { (random_mfn() << PAGE_SHIFT) + random_index() * 8, random_entry() };
-            u.at += one_in(200) ? 1 : 0;
+            struct pv_update u = random_update(m);
             memcpy(bytes + i * sizeof(u), &u, sizeof(u));
         }
         return (struct pv_call){ .op = PV_MMU_UPDATE, .args = { place, n } };
@@ -110,10 +140,11 @@ static void scribble(struct machine *m)
     uint64_t f = below(NR_PFNS);
     if (f == PFN_SHARED || !pv_frame_may_be_written(&m->d, p2m(f)))
         return;
+    unsigned level = 1 + (unsigned)below(PT_LEVELS);
     if (one_in(2))
         memset(table_of(m, f), 0, PAGE_SIZE);
     else
-        table_of(m, f)[random_index()] = random_entry();
+        table_of(m, f)[random_index(level)] = random_entry(m, level);
 }
 
 /* The CPU walks and remembers. */
@@ -146,7 +177,7 @@ static void assert_tlb_sound(struct machine *m)
 static void enter_host(struct machine *m)
 {
     if (m->d.mode == PV_MODE_USER || one_in(20)) {
-        m->regs.rsp = random_gva();
+        m->regs.rsp = one_in(50) ? random_gva() : linear(PFN_STACK + 2);
         m->d.kernel_stack = linear(PFN_STACK + 1);
         if (one_in(3))
             pv_raise_event(&m->d, PV_EVENT_TIMER);
@@ -179,10 +210,13 @@ static unsigned live(unsigned steps)
     struct machine *m = machine_new();
     for (unsigned v = 0; v < PV_NR_TRAPS; v++)
         m->d.traps[v] = 0x5000;
+    if (one_in(2))
+        hypercall(m, PV_SET_ROOTS, p2m(PFN_L4).n, p2m(PFN_FREE).n, 0);
     unsigned i;
     for (i = 0; i < steps && !m->d.dead && can_speak(m); i++) {
         scribble(m);
-        touch(m);
+        for (unsigned n = 0; n < 8; n++)
+            touch(m);
         m->entry_writes = 0;
         enter_host(m);
         ck_assert_uint_le(m->entry_writes, PV_MAX_ENTRY_WRITES);
