@@ -134,6 +134,21 @@ static enum blk_result fill_frame(const struct fault *f, enum source source, pfn
     return read.result;
 }
 
+/* A forked page came back from swap to be read: whoever else waits for the same place gets it too, and it is shared again. */
+static void share_with_others(const struct fault *f, pfn_t frame, uint32_t place)
+{
+    for (struct space *s = NULL; swap_holders(place) > 1 && (s = spaces_next(s)) != NULL;) {
+        struct slot at;
+        if (s == f->space || !tables_find(s, f->page, &at) || slot_read(at) != entry_for_place(place))
+            continue;
+        const struct region_node *n = regions_find(s, f->page);
+        kassert(n);
+        frame_of(frame)->sharers++; /* first, so that no entry is made writable */
+        tables_set(s, f->page, at, page_entry(&n->r, frame, 0));
+        swap_release(place);
+    }
+}
+
 /* Let the page table say that the page is in this frame. */
 static void install(struct fault *f, enum source source, pfn_t frame)
 {
@@ -144,8 +159,11 @@ static void install(struct fault *f, enum source source, pfn_t frame)
     d->kind = source == FROM_FILE && !f->write ? FRAME_FILE : FRAME_ANONYMOUS;
     d->vpn = gva_to_vpn(f->page).n & ((1ull << 36) - 1);
     d->sharers = 1;
-    if (source == FROM_SWAP)
+    if (source == FROM_SWAP) {
         d->place = entry_place(f->entry); /* with the reference that the entry had */
+        if (!f->write)
+            share_with_others(f, frame, d->place);
+    }
     uint64_t state = f->write ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED;
     tables_map(f->space, f->page, page_entry(f->region, frame, state));
     if (source == FROM_FRAME)

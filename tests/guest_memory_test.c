@@ -334,6 +334,29 @@ START_TEST(forked_pages_in_swap_come_back_to_both)
 }
 END_TEST
 
+START_TEST(forked_page_that_is_read_comes_back_for_all)
+{
+    start_machine(200, "fifo", 1000);
+    map(BASE, 1, RW);
+    map(FAR, 300, RW);
+    put(space, BASE, 5);
+    struct space *child = space_fork(space), *grandchild = space_fork(child);
+    ck_assert_int_eq(space_protect(grandchild, BASE, BASE + PAGE_SIZE, 0), 0);
+    for (uint64_t i = 0; i < 300; i++)
+        put(space, FAR + i * PAGE_SIZE, i); /* drives it out */
+    ck_assert_uint_eq(load(child, BASE), 5);
+    assert_one_fault(1);
+    ck_assert_uint_eq(load(space, BASE), 5);
+    ck_assert_uint_eq(fake_counts.faults, 0);
+    put(space, BASE, 6);
+    ck_assert_uint_eq(load(child, BASE), 5);
+    ck_assert_uint_eq(guest_audit(), 0);
+    ck_assert_int_eq(space_protect(grandchild, BASE, BASE + PAGE_SIZE, RW), 0);
+    put(grandchild, BASE, 7);
+    ck_assert_uint_eq(load(child, BASE), 5);
+}
+END_TEST
+
 START_TEST(destroyed_spaces_leave_nothing_behind)
 {
     start_machine(200, NULL, 500);
@@ -687,6 +710,7 @@ int main(void)
     tcase_add_loop_test(t, clock_and_lru_keep_what_is_used, 0, 2);
     tcase_add_test(t, forked_pages_are_shared_until_written);
     tcase_add_loop_test(t, forked_pages_in_swap_come_back_to_both, 0, 4);
+    tcase_add_test(t, forked_page_that_is_read_comes_back_for_all);
     tcase_add_test(t, destroyed_spaces_leave_nothing_behind);
     tcase_add_test(t, unmapped_tables_go_back);
     tcase_add_loop_test(t, page_without_rights_keeps_its_content, 0, 4);
