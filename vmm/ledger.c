@@ -49,6 +49,7 @@ void ledger_begin(struct ledger *l, enum account account, uint64_t now_ns)
 void ledger_note_disk(struct ledger *l)
 {
     l->disk = true;
+    l->disk_notifies++;
     l->fault_disk = true;
 }
 

@@ -61,6 +61,7 @@ struct ledger {
     struct tally faults[NR_FAULT_CLASSES];
     struct tally system_calls;
     struct tally timers;
+    uint64_t disk_notifies; /* however many queues each was for */
 
     /* In progress. */
     enum account account, next; /* next: what began with the exit that ended the former */

@@ -4,6 +4,7 @@
  * pfn and mfn is found out at once; the order is the same in every run, so that counts are. */
 #pragma once
 #include <linux/kvm.h>
+#include <stddef.h>
 #include "address.h"
 #include "x86_cpu.h"
 

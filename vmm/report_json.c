@@ -79,7 +79,6 @@ static json_t *disk_json(const struct vmm *v)
         sum.bytes_read += s->bytes_read;
         sum.bytes_written += s->bytes_written;
         sum.errors += s->errors;
-        sum.notifies += s->notifies;
     }
     json_t *o = json_object();
     json_object_set_new(o, "reads", number(sum.reads));
@@ -87,7 +86,7 @@ static json_t *disk_json(const struct vmm *v)
     json_object_set_new(o, "bytes_read", number(sum.bytes_read));
     json_object_set_new(o, "bytes_written", number(sum.bytes_written));
     json_object_set_new(o, "errors", number(sum.errors));
-    json_object_set_new(o, "notifies", number(sum.notifies));
+    json_object_set_new(o, "notifies", number(v->ledger.disk_notifies));
     return o;
 }
 
