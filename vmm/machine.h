@@ -3,6 +3,7 @@
  * Machine memory is one slot from maddr 0. Frames are handed out scattered, never in order, so that whoever mixes up
  * pfn and mfn is found out at once; the order is the same in every run, so that counts are. */
 #pragma once
+#include <stddef.h>
 #include <linux/kvm.h>
 #include <stddef.h>
 #include "address.h"

@@ -95,7 +95,7 @@ class Nested:
         sample = os.path.join(self.build, "sample.tar")
         return [os.path.join(REPO, "scripts", "nested"), "--on", self.on, "--build", self.build, "--memory",
                 str(self.memory_mib), "--timeout", str(self.timeout_s), "--file", f"{self.plan}=plan", "--file",
-                f"{sample}=disks/sample.tar", "--get", "results", "--out", out, "--", "env", *settings, "sh",
+                f"{sample}=disks/sample.tar", "--get", "/work/results", "--out", out, "--", "env", *settings, "sh",
                 "plan/guest-exec.sh", "plan", "results", "disks", *runs]
 
     def _work_off(self, cases, done, out):
