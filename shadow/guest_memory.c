@@ -46,6 +46,7 @@ int shadow_write_memory(struct shadow *s, gpa_t gpa, const void *from, uint64_t 
     shadow_begin(s, true);
     for (uint64_t n; bytes; gpa += n, at += n, bytes -= n) {
         n = bytes_in_page(gpa, bytes);
+        shadow_note_block(s, gpa, n);
         shadow_apply_bytes(s, gpa, at, n);
     }
     return 0;

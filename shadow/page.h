@@ -47,6 +47,7 @@ struct shadow_guest_frame {
                           not 0 */
     uint8_t suspicion; /* stores in a row that no kernel makes to a live table */
     bool evicted;      /* a shadow of it was evicted */
+    uint16_t swept;    /* entries that were cleared in order, from the first on */
 };
 
 void *memcpy(void *to, const void *from, __SIZE_TYPE__ n);
@@ -152,6 +153,11 @@ struct shadow_page *shadow_root_page(struct shadow *s);
 void shadow_begin(struct shadow *s, bool in_store);
 uint64_t shadow_commit_walk(struct shadow *s, const struct guest_walk *w, uint32_t access);
 void shadow_flush_all(struct shadow *s);
+
+/* flood.c: a store, or a device's block, was written to a table. Is it one still? note_store: true if it
+ * ceased to be. */
+bool shadow_note_store(struct shadow *s, gpa_t gpa, unsigned size, uint64_t was, uint64_t is);
+void shadow_note_block(struct shadow *s, gpa_t gpa, uint64_t bytes);
 
 /* store.c */
 void shadow_apply_bytes(struct shadow *s, gpa_t gpa, const void *from, uint64_t bytes);

@@ -30,6 +30,7 @@ void shadow_track(struct shadow *s, struct shadow_page *p)
 
     f->tables |= table_bit(p->level, p->role);
     f->suspicion = 0;
+    f->swept = 0;
     if (!was_table) {
         redirect_mappings(s, p->pfn, s->window);
         shadow_flush_all(s); /* old translations may outlive their sptes, so also when there are none */

@@ -135,6 +135,36 @@ START_TEST(copy_on_write_is_one_true_fault_one_store_and_an_invlpg)
 }
 END_TEST
 
+/* A parent of 500 pages; the kernel takes its write rights, builds the child's tables beside, and loads them.
+ */
+START_TEST(fork_costs_one_exit_for_each_entry_of_the_parent_and_none_for_the_child)
+{
+    enum { NR = 500, CHILD = 10, CHILD_L3, CHILD_L2, CHILD_L1 };
+
+    for (uint64_t i = 0; i < NR; i++)
+        machine_write(m, at(PROGRAM_L1, PROGRAM + (i << PAGE_SHIFT), 1), entry_of(PAGE + i % 40, USER_BITS),
+                      8);
+    m->store_exits = 0;
+    for (uint64_t i = 0; i < NR; i++) {
+        uint64_t e = entry_of(PAGE + i % 40, USER_BITS & ~PTE_WRITE);
+
+        machine_write(m, at(PROGRAM_L1, PROGRAM + (i << PAGE_SHIFT), 1), e, 8);
+        machine_write(m, at(CHILD_L1, PROGRAM + (i << PAGE_SHIFT), 1), e, 8);
+    }
+    ck_assert_uint_eq(m->store_exits, NR);
+    machine_write(m, at(CHILD_L2, PROGRAM, 2), entry_of(CHILD_L1, USER_BITS), 8);
+    machine_write(m, at(CHILD_L3, PROGRAM, 3), entry_of(CHILD_L2, USER_BITS), 8);
+    machine_write(m, at(CHILD, PROGRAM, 4), entry_of(CHILD_L3, USER_BITS), 8);
+    machine_write(m, at(CHILD, LINEAR, 4), entry_of(LINEAR_L3, KERNEL_BITS), 8);
+    machine_load_cr3(m, CHILD << PAGE_SHIFT);
+    machine_set_role(m, SHADOW_USER);
+    for (uint64_t i = 0; i < NR; i++)
+        ck_assert_uint_eq(machine_read(m, PROGRAM + (i << PAGE_SHIFT)).gpa, (PAGE + i % 40) << PAGE_SHIFT);
+    ck_assert_uint_eq(m->store_exits, NR);
+    ck_assert_uint_eq(machine_hidden_faults(m), 0);
+}
+END_TEST
+
 START_TEST(an_entry_without_accessed_bit_costs_one_hidden_fault_that_sets_it)
 {
     uint64_t bits = PTE_PRESENT | PTE_WRITE | PTE_USER;
@@ -295,6 +325,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_minor_fault_is_one_true_fault_and_one_store);
     tcase_add_test(t, a_minor_fault_that_needs_a_new_table_hides_no_fault_either);
     tcase_add_test(t, copy_on_write_is_one_true_fault_one_store_and_an_invlpg);
+    tcase_add_test(t, fork_costs_one_exit_for_each_entry_of_the_parent_and_none_for_the_child);
     tcase_add_test(t, an_entry_without_accessed_bit_costs_one_hidden_fault_that_sets_it);
     tcase_add_test(t, clearing_accessed_and_dirty_bits_shows_the_next_access);
     tcase_add_test(t, the_user_role_does_not_see_what_is_the_kernels);

@@ -155,6 +155,43 @@ START_TEST(clearing_a_frame_that_was_a_table_soon_stops_to_exit)
 }
 END_TEST
 
+/* The same, and the table was full. */
+START_TEST(sweeping_a_full_table_with_zeros_soon_stops_to_exit)
+{
+    create(64, 16);
+    boot_linear();
+    for (unsigned i = 0; i < PT_ENTRIES; i++)
+        m->ram[16][i] = entry_of(5);
+    machine_write(m, linear(3) + 8, entry_of(16), 8);
+    machine_resume(m);
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
+        machine_write(m, linear(16) + i * 8, 0, 8);
+        if (m->monitor_asked)
+            machine_resume(m);
+    }
+    ck_assert_uint_lt(m->store_exits, 20);
+    ck_assert_int_eq(machine_read(m, address(0, 0, 1, 100)).outcome, FAULTED);
+    destroy();
+}
+END_TEST
+
+START_TEST(a_block_from_a_disk_ends_a_tables_life)
+{
+    static uint8_t block[PAGE_SIZE];
+
+    create(64, 16);
+    boot_linear();
+    machine_write(m, linear(3) + 8, entry_of(16), 8);
+    machine_resume(m);
+    memset(block, 0x67, sizeof block); /* as entries: present, with reserved bits */
+    ck_assert_int_eq(shadow_write_memory(&m->s, 16 << PAGE_SHIFT, block, sizeof block), 0);
+    ck_assert(!shadow_frame_is_table(&m->s, pfn(16)));
+    machine_resume(m);
+    ck_assert_uint_eq(machine_read(m, address(0, 0, 1, 0)).error, PF_ERR_PRESENT | PF_ERR_RESERVED);
+    destroy();
+}
+END_TEST
+
 START_TEST(stores_to_a_root_that_is_not_loaded_soon_stop_to_exit)
 {
     create(64, 16);
@@ -381,6 +418,8 @@ static Suite *suite(void)
     tcase_add_test(t, touching_more_pages_costs_the_same_for_each);
     tcase_add_test(t, a_table_taken_out_of_its_parent_is_plain_memory_again);
     tcase_add_test(t, clearing_a_frame_that_was_a_table_soon_stops_to_exit);
+    tcase_add_test(t, sweeping_a_full_table_with_zeros_soon_stops_to_exit);
+    tcase_add_test(t, a_block_from_a_disk_ends_a_tables_life);
     tcase_add_test(t, stores_to_a_root_that_is_not_loaded_soon_stop_to_exit);
     tcase_add_test(t, stores_that_are_on_their_way_when_a_table_is_dropped_still_land);
     tcase_add_test(t, the_loaded_root_is_never_evicted_under_the_monitor);
