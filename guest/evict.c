@@ -5,12 +5,13 @@
 #include "policy.h"
 #include "swap.h"
 
-/* 1. Accessed bits. Few are cleared at a time: each is an update of a page table, and those of one fault must fit the batch
+/* 1. Accessed bits. Few are cleared at a time: each is an update of a page table, and those of one fault should fit the batch
  * that goes out with the return to the program. */
-#define CLEARS_PER_EVICTION 64
-#define SINGLE_FLUSHES      8
+#define UPDATES_PER_EVICTION 160 /* that are begun; a page that many share may go beyond it */
+#define CLEARS_PER_EVICTION  64
+#define SINGLE_FLUSHES       8
 
-static unsigned clears_left;
+static unsigned updates, clears_left;
 static unsigned nr_flushes; /* of the loaded space; beyond SINGLE_FLUSHES, one for all */
 static gva_t flushes[SINGLE_FLUSHES];
 
@@ -22,6 +23,7 @@ bool evict_test_accessed(pfn_t f)
             continue;
         accessed = true;
         clears_left--;
+        updates++;
         platform->write_entry(m.slot.table, m.slot.index, m.entry & ~PTE_ACCESSED);
         if (!space_is_loaded(m.space))
             continue;
@@ -95,6 +97,7 @@ static bool start_write(struct eviction *e, pfn_t f)
 static bool send_out(struct eviction *e, pfn_t f)
 {
     const struct frame *d = frame_of(f);
+    unsigned sharers = d->sharers;
     if (is_dirty(f)) {
         if (!start_write(e, f))
             return false;
@@ -103,6 +106,7 @@ static bool send_out(struct eviction *e, pfn_t f)
         policy->page_gone(f);
         unmap(f, d->place != NO_PLACE ? entry_for_place(d->place) : 0);
     }
+    updates += sharers;
     platform->note_step(PV_STEP_VICTIM_OUT);
     return true;
 }
@@ -131,8 +135,9 @@ void evict_start(struct eviction *e, uint64_t frames)
 {
     e->nr_writes = 0;
     clears_left = CLEARS_PER_EVICTION;
+    updates = 0;
     for (unsigned i = 0; i < EVICT_BATCH && frames_free() + e->nr_writes < frames; i++)
-        if (!send_one_out(e))
+        if (updates >= UPDATES_PER_EVICTION || !send_one_out(e))
             break;
     flush_cleared();
 }

@@ -1,12 +1,15 @@
-/* Pages go out. A fault takes frames from a small reserve, and sends as many pages out while it is at it: the reads and
- * writes of one fault are one batch, and no read waits for a frame that is still being written. */
+/* Pages go out. A fault takes frames from a small reserve: the reads and writes of one fault are one batch, and no read waits
+ * for a frame that is still being written. A fault that rings the disks anyway fills the reserve up; one that does not leaves
+ * that to others until the reserve is low, so that the pages that many zero-filled ones drive out are written together. */
 #pragma once
 #include "blk.h"
 #include "frames.h"
 
-#define FRAME_RESERVE 8
-#define EVICT_BATCH   16
+#define FRAMES_LOW  8
+#define FRAMES_HIGH 16
+#define EVICT_BATCH 16 /* pages at a time */
 
+_Static_assert(FRAMES_LOW > 4, "a fault takes up to four: a page and three tables");
 _Static_assert(EVICT_BATCH < BLK_BATCH, "room for the read that goes out with the writes");
 
 /* Pages that are being written. */

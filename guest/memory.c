@@ -29,7 +29,7 @@ bool memory_init(const struct boot_info *boot, const char *policy_name, uint64_t
 
 pfn_t memory_take_frame(void)
 {
-    evict_ensure(FRAME_RESERVE + 1); /* if that many cannot be had, the reserve is for us */
+    evict_ensure(FRAMES_LOW + 1); /* if that many cannot be had, the reserve is for us */
     pfn_t f = frames_take(FRAME_KERNEL);
     if (pfn_is_valid(f))
         frame_zero(f);

@@ -1,7 +1,7 @@
 /* The life of a page fault: 1. is it allowed, 2. the page is here, 3. the page must be made.
  *
  * A fault queues its changes of page tables and returns; they go out with the return to the program. It takes its frames from
- * the reserve, sends as many pages out, and rings the disks once for all it reads and writes. */
+ * the reserve, sends pages out to fill that up, and rings the disks once for all it reads and writes. */
 #include "blk.h"
 #include "evict.h"
 #include "kernel.h"
@@ -109,9 +109,11 @@ static struct blk_request read_request(const struct fault *f, enum source source
     return read;
 }
 
-/* Fill the frame, and let pages go out meanwhile, until `free` frames are free. The only disk notification of a fault is here. */
-static enum blk_result fill_frame(const struct fault *f, enum source source, pfn_t into, uint64_t free)
+/* Fill the frame, and let pages go out meanwhile if it is time; `tables` more frames will be taken. The only disk notification of
+ * a fault is here. */
+static enum blk_result fill_frame(const struct fault *f, enum source source, pfn_t into, unsigned tables)
 {
+    bool reading = source == FROM_SWAP || source == FROM_FILE;
     struct blk_request read = { .result = BLK_DONE };
     struct eviction out;
 
@@ -119,8 +121,8 @@ static enum blk_result fill_frame(const struct fault *f, enum source source, pfn
         memcpy(pfn_to_virt(into), pfn_to_virt(entry_page(f->entry)), PAGE_SIZE);
     else if (source == FROM_NOTHING)
         frame_zero(into);
-    evict_start(&out, free);
-    if (source == FROM_SWAP || source == FROM_FILE) {
+    evict_start(&out, reading || frames_free() < FRAMES_LOW + tables ? FRAMES_HIGH + tables : 0);
+    if (reading) {
         platform->note_step(PV_STEP_PAGE_IN);
         read = read_request(f, source, into);
         blk_submit(&read);
@@ -182,7 +184,7 @@ static enum touch make_page(struct fault *f)
     pfn_t frame = frames_take(FRAME_KERNEL);
     platform->note_step(PV_STEP_FRAME_ALLOCATED);
 
-    enum blk_result result = fill_frame(f, source, frame, FRAME_RESERVE + tables);
+    enum blk_result result = fill_frame(f, source, frame, tables);
     if (result == BLK_DONE) {
         install(f, source, frame);
         return TOUCH_OK;

@@ -136,7 +136,7 @@ struct space *space_fork(struct space *parent)
     pfn_t from;
     for (gva_t a = 0; complete && (a = tables_next_table(parent, a, &from)) < USER_TOP; a += pt_entry_span(2)) {
         /* All frames first: an eviction half-way would miss entries of the table that is not linked. */
-        complete = evict_ensure(FRAME_RESERVE + PT_LEVELS - 1) || frames_free() >= PT_LEVELS - 1;
+        complete = evict_ensure(FRAMES_LOW + PT_LEVELS - 1) || frames_free() >= PT_LEVELS - 1;
         if (!complete)
             break;
         pfn_t to = tables_new(1);

@@ -206,7 +206,7 @@ static void page_against_swap(const char *policy)
                 assert_one_fault(1);
                 ck_assert_uint_eq(fake_counts.page_ins, 1);
                 ck_assert_uint_eq(fake_counts.reads, 1);
-                ck_assert_uint_eq(frames_free(), FRAME_RESERVE);
+                ck_assert_uint_eq(frames_free(), FRAMES_HIGH);
             }
             put(space, a, i + 2 + pass);
         }
@@ -216,6 +216,22 @@ static void page_against_swap(const char *policy)
 START_TEST(major_faults_cost_one_notification_under_every_policy)
 {
     page_against_swap(policies[_i]);
+}
+END_TEST
+
+START_TEST(victims_of_zero_filled_pages_are_written_together)
+{
+    start_machine(300, policies[_i], 1000);
+    map(BASE, 900, RW);
+    unsigned notifies = 0, writes = 0;
+    for (uint64_t i = 0; i < 900; i++) {
+        put(space, BASE + i * PAGE_SIZE, i);
+        assert_one_fault(fake_counts.writes ? 1 : 0);
+        notifies += fake_counts.notifies;
+        writes += fake_counts.writes;
+    }
+    ck_assert_uint_gt(writes, 600);
+    ck_assert_uint_le(notifies, 1 + writes / (FRAMES_HIGH - FRAMES_LOW));
 }
 END_TEST
 
@@ -704,6 +720,7 @@ int main(void)
     tcase_add_test(t, last_page_of_a_file_is_filled_with_zeros_and_what_follows_is_an_error);
     tcase_add_test(t, bytes_beyond_what_a_region_takes_of_its_file_are_zero);
     tcase_add_loop_test(t, major_faults_cost_one_notification_under_every_policy, 0, 4);
+    tcase_add_loop_test(t, victims_of_zero_filled_pages_are_written_together, 0, 4);
     tcase_add_loop_test(t, clean_pages_are_dropped_without_a_write, 0, 4);
     tcase_add_loop_test(t, file_larger_than_memory_is_read_under_every_policy, 0, 4);
     tcase_add_loop_test(t, same_run_gives_same_counts, 0, 4);
