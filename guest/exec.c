@@ -97,7 +97,7 @@ static int find_program(const char *path, const struct file **f, const char **wh
 }
 
 /* 3. The change. */
-static void take_over(struct process *p, struct space *space, gva_t entry, gva_t stack, const char *path)
+static void take_over(struct process *p, struct space *space, gva_t entry, gva_t stack, const char *name)
 {
     struct space *old = p->space;
     p->space = space;
@@ -114,11 +114,12 @@ static void take_over(struct process *p, struct space *space, gva_t entry, gva_t
     fpu_reset(&p->fpu);
     signal_exec(&p->signals);
     descriptor_exec(&p->files);
-    process_set_name(p, path);
+    process_set_name(p, name);
     process_release_vfork(p);
 }
 
-int exec_run(struct process *p, const char *path, const struct exec_strings *strings, const char **why)
+int exec_run(struct process *p, const char *path, const char *name, const struct exec_strings *strings,
+             const char **why)
 {
     static struct elf_image image;
     const struct file *f;
@@ -137,11 +138,11 @@ int exec_run(struct process *p, const char *path, const struct exec_strings *str
     if (!space)
         return -ENOMEM;
     error = map_image(space, &image, f);
-    gva_t stack = error ? 0 : exec_build_stack(space, &image, path, strings);
+    gva_t stack = error ? 0 : exec_build_stack(space, &image, name, strings);
     if (!stack) {
         space_destroy(space);
         return error ? error : -ENOMEM;
     }
-    take_over(p, space, image.entry, stack, path);
+    take_over(p, space, image.entry, stack, name);
     return 0;
 }

@@ -25,11 +25,12 @@ int exec_strings_add(struct exec_strings *s, const char *string);
  * list. 0, -E2BIG or -EFAULT. */
 int exec_strings_copy(struct exec_strings *s, unsigned *count, struct space *from, gva_t at);
 
-/* 2 and 3. path as archive_find takes it. 0: p will start the program when it runs next. -ENOENT, -EACCES,
- * -ENOEXEC, -ENOMEM, -EIO, -E2BIG: p is what it was, *why says more. */
-int exec_run(struct process *p, const char *path, const struct exec_strings *strings, const char **why);
+/* 2 and 3. path as archive_find takes it, name as the program shall know it. 0: p will start the program when
+ * it runs next. -ENOENT, -EACCES, -ENOEXEC, -ENOMEM, -EIO, -E2BIG: p is what it was, *why says more. */
+int exec_run(struct process *p, const char *path, const char *name, const struct exec_strings *strings,
+             const char **why);
 
 /* The stack of a new program (exec_stack.c): the strings, and below them argc, argv, envp and the auxiliary
  * vector (psABI, 3.4.1). Returns its rsp, or 0 if there is no memory. */
-gva_t exec_build_stack(struct space *space, const struct elf_image *image, const char *path,
+gva_t exec_build_stack(struct space *space, const struct elf_image *image, const char *name,
                        const struct exec_strings *strings);

@@ -42,7 +42,7 @@ static void add_list(struct stack_words *w, unsigned n, const struct exec_string
     add_word(w, 0);
 }
 
-static void add_aux_vector(struct stack_words *w, const struct elf_image *image, gva_t path_at,
+static void add_aux_vector(struct stack_words *w, const struct elf_image *image, gva_t name_at,
                            gva_t random_at)
 {
     add_aux(w, AT_PHDR, image->headers);
@@ -59,18 +59,18 @@ static void add_aux_vector(struct stack_words *w, const struct elf_image *image,
     add_aux(w, AT_SECURE, 0);
     add_aux(w, AT_CLKTCK, 100);
     add_aux(w, AT_RANDOM, random_at);
-    add_aux(w, AT_EXECFN, path_at);
+    add_aux(w, AT_EXECFN, name_at);
     add_aux(w, AT_NULL, 0);
 }
 
-gva_t exec_build_stack(struct space *space, const struct elf_image *image, const char *path,
+gva_t exec_build_stack(struct space *space, const struct elf_image *image, const char *name,
                        const struct exec_strings *strings)
 {
     static struct stack_words w;
     uint8_t random[RANDOM_BYTES];
-    uint64_t path_bytes = strlen(path) + 1;
-    gva_t path_at = STACK_TOP - sizeof(uint64_t) - path_bytes;
-    gva_t strings_at = path_at - strings->used;
+    uint64_t name_bytes = strlen(name) + 1;
+    gva_t name_at = STACK_TOP - sizeof(uint64_t) - name_bytes;
+    gva_t strings_at = name_at - strings->used;
     gva_t random_at = (strings_at - RANDOM_BYTES) & ~15ull;
 
     uint64_t offset = 0;
@@ -78,7 +78,7 @@ gva_t exec_build_stack(struct space *space, const struct elf_image *image, const
     add_word(&w, strings->argc);
     add_list(&w, strings->argc, strings, &offset, strings_at);
     add_list(&w, strings->envc, strings, &offset, strings_at);
-    add_aux_vector(&w, image, path_at, random_at);
+    add_aux_vector(&w, image, name_at, random_at);
     gva_t rsp = (random_at - w.count * sizeof(uint64_t)) & ~15ull;
 
     struct region stack = { .start = rsp & ~PAGE_MASK,
@@ -87,7 +87,7 @@ gva_t exec_build_stack(struct space *space, const struct elf_image *image, const
                             .rights = ACCESS_READ | ACCESS_WRITE,
                             .grows_down = true };
     random_fill(random, sizeof random);
-    bool written = space_map(space, &stack) == 0 && space_write(space, path_at, path, path_bytes) == 0 &&
+    bool written = space_map(space, &stack) == 0 && space_write(space, name_at, name, name_bytes) == 0 &&
                    space_write(space, strings_at, strings->bytes, strings->used) == 0 &&
                    space_write(space, random_at, random, sizeof random) == 0 &&
                    space_write(space, rsp, w.words, w.count * sizeof(uint64_t)) == 0;

@@ -51,7 +51,7 @@ static void start_program(const struct command_line *c)
     add_strings(s, c);
     ksnprintf(p->cwd, sizeof p->cwd, "/");
     descriptor_open_standard(&p->files);
-    int error = exec_run(p, c->argv[0], s, &why);
+    int error = exec_run(p, c->argv[0], c->argv[0], s, &why);
     if (error) {
         kprintf("cannot run %s: %s\n", c->argv[0], why);
         give_up(error == -ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN);

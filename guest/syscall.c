@@ -18,6 +18,7 @@ static const struct syscall syscalls[] = {
     CALL(close),
     CALL(stat),
     CALL(fstat),
+    CALL(lstat),
     CALL(lseek),
     CALL(mmap),
     CALL(mprotect),

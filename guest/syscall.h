@@ -13,15 +13,22 @@ typedef int64_t syscall_handler(struct process *p, const uint64_t args[NR_SYSCAL
 /* Serve the system call that p's frame asks for. */
 void syscall_handle(struct process *p);
 
-/* A path argument, made absolute by the current directory (or the directory that dirfd is), in a static
- * buffer. 0, -EFAULT, -ENOENT (an empty one), -ENAMETOOLONG, -EBADF, -ENOTDIR. */
-int path_from_program(struct process *p, int dirfd, gva_t at, const char **path);
+/* A path argument: as given, and made absolute by the current directory, or by the directory that dirfd is.
+ */
+struct program_path {
+    char given[PATH_BYTES];
+    char absolute[2 * PATH_BYTES];
+};
+
+/* Take one from a program. The result is good until the next call. 0, -EFAULT, -ENOENT (an empty one),
+ * -ENAMETOOLONG, -EBADF, -ENOTDIR. */
+int path_from_program(struct process *p, int dirfd, gva_t at, const struct program_path **path);
 
 /* syscall_file.c: names, descriptors, what is known of files. */
 syscall_handler sys_open, sys_openat, sys_close, sys_lseek, sys_dup, sys_dup2, sys_dup3, sys_fcntl, sys_ioctl;
 syscall_handler sys_access, sys_faccessat, sys_chdir, sys_getcwd, sys_readlink;
 /* syscall_stat.c */
-syscall_handler sys_stat, sys_fstat, sys_newfstatat;
+syscall_handler sys_stat, sys_lstat, sys_fstat, sys_newfstatat;
 /* syscall_io.c: bytes. */
 syscall_handler sys_read, sys_write, sys_readv, sys_writev, sys_pread64;
 /* syscall_memory.c */

@@ -30,31 +30,30 @@ static int base_of(struct process *p, int dirfd, const char **base)
     return 0;
 }
 
-int path_from_program(struct process *p, int dirfd, gva_t at, const char **path)
+int path_from_program(struct process *p, int dirfd, gva_t at, const struct program_path **path)
 {
-    static char given[PATH_BYTES];
-    static char absolute[2 * PATH_BYTES];
+    static struct program_path the_path;
     const char *base = "";
-    int length = space_read_string(p->space, given, at, sizeof given);
+    int length = space_read_string(p->space, the_path.given, at, sizeof the_path.given);
     if (length < 0)
         return length;
     if (length == 0)
         return -ENOENT;
-    int error = given[0] == '/' ? 0 : base_of(p, dirfd, &base);
+    int error = the_path.given[0] == '/' ? 0 : base_of(p, dirfd, &base);
     if (error)
         return error;
-    ksnprintf(absolute, sizeof absolute, "%s/%s", base, given);
-    *path = absolute;
+    ksnprintf(the_path.absolute, sizeof the_path.absolute, "%s/%s", base, the_path.given);
+    *path = &the_path;
     return 0;
 }
 
 static int find_from_program(struct process *p, int dirfd, gva_t at, const struct file **f)
 {
-    const char *path;
+    const struct program_path *path;
     int error = path_from_program(p, dirfd, at, &path);
     if (error)
         return error;
-    *f = archive_find(path);
+    *f = archive_find(path->absolute);
     return *f ? 0 : -ENOENT;
 }
 

@@ -45,13 +45,14 @@ int64_t sys_clone(struct process *p, const uint64_t args[])
 int64_t sys_execve(struct process *p, const uint64_t args[])
 {
     struct exec_strings *s = exec_strings_begin();
-    const char *path, *why;
+    const struct program_path *path;
+    const char *why;
     int error = path_from_program(p, AT_FDCWD, args[0], &path);
     if (!error)
         error = exec_strings_copy(s, &s->argc, p->space, args[1]);
     if (!error)
         error = exec_strings_copy(s, &s->envc, p->space, args[2]);
-    return error ? error : exec_run(p, path, s, &why);
+    return error ? error : exec_run(p, path->absolute, path->given, s, &why);
 }
 
 int64_t sys_exit(struct process *p, const uint64_t args[])

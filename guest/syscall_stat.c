@@ -42,21 +42,26 @@ static int64_t stat_descriptor(struct process *p, uint64_t fd, gva_t to)
 
 static int64_t stat_path(struct process *p, int dirfd, gva_t path_at, gva_t to)
 {
-    const char *path;
+    const struct program_path *path;
     int error = path_from_program(p, dirfd, path_at, &path);
     if (error)
         return error;
-    const struct file *f = archive_find(path);
+    const struct file *f = archive_find(path->absolute);
     if (!f)
         return -ENOENT;
     struct stat s = stat_of_file(f);
     return write_stat(p, to, &s);
 }
 
-/* lstat is the same: links are followed when names are looked up. */
 int64_t sys_stat(struct process *p, const uint64_t args[])
 {
     return stat_path(p, AT_FDCWD, args[0], args[1]);
+}
+
+/* Links are followed when names are looked up: there is none to see. */
+int64_t sys_lstat(struct process *p, const uint64_t args[])
+{
+    return sys_stat(p, args);
 }
 
 int64_t sys_fstat(struct process *p, const uint64_t args[])
