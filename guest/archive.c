@@ -1,4 +1,5 @@
-/* The archive: 1. reading its blocks, 2. the index in memory, 3. the walk along its headers, 4. reading files. */
+/* The archive: 1. reading its blocks, 2. the index in memory, 3. the walk along its headers, 4. reading
+ * files. */
 #include "archive.h"
 #include "archive_index.h"
 #include "blk.h"
@@ -8,11 +9,11 @@
 
 #define MAX_FILES 4096
 
-/* 1. Blocks. A window of a few frames holds what was read last: members are often small, so that one request brings several
- * headers. The first frame of it serves archive_read later. */
+/* 1. Blocks. A window of a few frames holds what was read last: members are often small, so that one request
+ * brings several headers. The first frame of it serves archive_read later. */
 
-#define WINDOW_FRAMES    4
-#define SECTORS_A_FRAME  (PAGE_SIZE / TAR_BLOCK)
+#define WINDOW_FRAMES   4
+#define SECTORS_A_FRAME (PAGE_SIZE / TAR_BLOCK)
 
 static struct {
     unsigned disk;
@@ -29,9 +30,10 @@ static bool fill_window(uint64_t sector)
     archive.window = archive.window_end = 0;
     for (; n < WINDOW_FRAMES && at < archive.sectors; n++) {
         uint64_t sectors = archive.sectors - at < SECTORS_A_FRAME ? archive.sectors - at : SECTORS_A_FRAME;
-        reads[n] = (struct blk_request){
-            .disk = archive.disk, .sector = at, .data = archive.frames[n], .bytes = (uint32_t)(sectors * TAR_BLOCK)
-        };
+        reads[n] = (struct blk_request){ .disk = archive.disk,
+                                         .sector = at,
+                                         .data = archive.frames[n],
+                                         .bytes = (uint32_t)(sectors * TAR_BLOCK) };
         blk_submit(&reads[n]);
         at += sectors;
     }
@@ -97,7 +99,9 @@ static bool add_entry(const char *name, const struct file *f, const char *link)
     memcpy(names, name, name_bytes);
     if (link)
         memcpy(names + name_bytes, link, link_bytes);
-    *e = (struct archive_entry){ .file = *f, .link = link ? names + name_bytes : NULL, .next = archive_entries };
+    *e = (struct archive_entry){ .file = *f,
+                                 .link = link ? names + name_bytes : NULL,
+                                 .next = archive_entries };
     e->file.path = names;
     e->file.inode = f->inode ? f->inode : 2 + nr_entries; /* the root directory is 1 */
     archive_entries = e;
@@ -113,7 +117,8 @@ struct walk {
     char long_name[PATH_SIZE], long_link[PATH_SIZE]; /* of the next member, if not empty */
 };
 
-/* GNU's long names: a member whose content is the name of the next. One that is too long for us is cut, and so never found. */
+/* GNU's long names: a member whose content is the name of the next. One that is too long for us is cut, and
+ * so never found. */
 static bool read_long_name(char *to, uint64_t sector, uint64_t bytes)
 {
     uint64_t n = 0;
@@ -130,7 +135,8 @@ static bool read_long_name(char *to, uint64_t sector, uint64_t bytes)
 static bool add_hard_link(const char *name, const char *target)
 {
     char path[PATH_SIZE];
-    const struct archive_entry *e = path_normalize(path, sizeof path, target) ? archive_entry_find(path) : NULL;
+    const struct archive_entry *e =
+        path_normalize(path, sizeof path, target) ? archive_entry_find(path) : NULL;
     return !e || add_entry(name, &e->file, e->link); /* a link to nothing is left out */
 }
 
@@ -145,7 +151,9 @@ static bool add_member(const struct walk *w, uint64_t content)
     if (!path_normalize(name, sizeof name, given) || !name[0])
         return true;
 
-    struct file f = { .start_sector = content, .size_bytes = h->size, .mode = h->mode, .mtime_s = h->mtime_s };
+    struct file f = {
+        .start_sector = content, .size_bytes = h->size, .mode = h->mode, .mtime_s = h->mtime_s
+    };
     switch (h->type) {
     case '0':
     case '7':
@@ -168,7 +176,9 @@ static bool add_member(const struct walk *w, uint64_t content)
 static const char *take_header(struct walk *w)
 {
     static const char *const faults[] = {
-        [TAR_ZERO_BLOCK] = "", [TAR_NOT_USTAR] = "no ustar header", [TAR_BAD_CHECKSUM] = "wrong checksum",
+        [TAR_ZERO_BLOCK] = "",
+        [TAR_NOT_USTAR] = "no ustar header",
+        [TAR_BAD_CHECKSUM] = "wrong checksum",
         [TAR_BAD_NUMBER] = "size is no number",
     };
     if (w->sector >= archive.sectors)
@@ -233,7 +243,8 @@ unsigned archive_disk(void)
     return archive.disk;
 }
 
-/* 4. Reading files. Whole sectors go straight to where they are wanted; the rest through the one frame that was kept. */
+/* 4. Reading files. Whole sectors go straight to where they are wanted; the rest through the one frame that
+ * was kept. */
 
 #define READ_MAX (64u << 10)
 

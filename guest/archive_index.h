@@ -18,8 +18,8 @@ struct archive_entry {
 
 extern struct archive_entry *archive_entries;
 
-/* Take a path's components one by one, "." and empty ones left out, into path[size], joined by "/"; ".." takes the last one away.
- * False if it does not fit. */
+/* Take a path's components one by one, "." and empty ones left out, into path[size], joined by "/"; ".."
+ * takes the last one away. False if it does not fit. */
 bool path_normalize(char *path, unsigned size, const char *from);
 
 /* The entry of exactly that name, or NULL. */

@@ -17,7 +17,8 @@
 #define STATUS_AT  3072
 
 _Static_assert(QUEUE_SIZE / 3 == BLK_BATCH, "three descriptors a request");
-_Static_assert(AVAIL_AT + 2 * (3 + QUEUE_SIZE) <= USED_AT && USED_AT + 6 + 8 * QUEUE_SIZE <= HEADERS_AT, "layout");
+_Static_assert(AVAIL_AT + 2 * (3 + QUEUE_SIZE) <= USED_AT && USED_AT + 6 + 8 * QUEUE_SIZE <= HEADERS_AT,
+               "layout");
 
 /* How long a disk may take. The clock may stand still while the kernel runs, hence the second bound. */
 #define ANSWER_NS    (10ull * 1000 * 1000 * 1000)
@@ -93,10 +94,12 @@ void blk_submit(struct blk_request *r)
     struct virtio_blk_outhdr *header = (struct virtio_blk_outhdr *)(q->page + HEADERS_AT) + slot;
     uint8_t *status = (uint8_t *)q->page + STATUS_AT + slot;
 
-    *header = (struct virtio_blk_outhdr){ .type = r->write ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN, .sector = r->sector };
+    *header = (struct virtio_blk_outhdr){ .type = r->write ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN,
+                                          .sector = r->sector };
     *status = VIRTIO_BLK_S_IOERR; /* unless the disk says otherwise */
     struct vring_desc *desc = descriptors(q);
-    desc[d] = (struct vring_desc){ virt_to_gpa(header), sizeof *header, VRING_DESC_F_NEXT, (uint16_t)(d + 1) };
+    desc[d] =
+        (struct vring_desc){ virt_to_gpa(header), sizeof *header, VRING_DESC_F_NEXT, (uint16_t)(d + 1) };
     desc[d + 1] = (struct vring_desc){ virt_to_gpa(r->data), r->bytes,
                                        (uint16_t)(VRING_DESC_F_NEXT | (r->write ? 0 : VRING_DESC_F_WRITE)),
                                        (uint16_t)(d + 2) };

@@ -1,7 +1,8 @@
-/* Requests to the disks, through one split virtqueue each: virtio 1.x, 2.7 (split virtqueues), 5.2 (block device).
+/* Requests to the disks, through one split virtqueue each: virtio 1.x, 2.7 (split virtqueues), 5.2 (block
+ * device).
  *
- * Any number of requests is submitted, to whichever disks; then blk_run() rings all those disks at once and waits. The order in
- * which they are done is not known, so no request of one batch may depend on another. */
+ * Any number of requests is submitted, to whichever disks; then blk_run() rings all those disks at once and
+ * waits. The order in which they are done is not known, so no request of one batch may depend on another. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,8 +30,8 @@ struct blk_request {
 
 /* Set the queues of all disks up. Takes a frame each. */
 void blk_init(const struct boot_info *boot);
-/* Join the batch. A request beyond the disk's end, for a disk that is dead or not there, or a write to a read-only one,
- * fails without being given to it. */
+/* Join the batch. A request beyond the disk's end, for a disk that is dead or not there, or a write to a
+ * read-only one, fails without being given to it. */
 void blk_submit(struct blk_request *r);
 /* One notification, if there is anything to do; then every request of the batch has its result. */
 void blk_run(void);

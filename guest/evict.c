@@ -5,8 +5,8 @@
 #include "policy.h"
 #include "swap.h"
 
-/* 1. Accessed bits. Few are cleared at a time: each is an update of a page table, and those of one fault should fit the batch
- * that goes out with the return to the program. */
+/* 1. Accessed bits. Few are cleared at a time: each is an update of a page table, and those of one fault
+ * should fit the batch that goes out with the return to the program. */
 #define UPDATES_PER_EVICTION 160 /* that are begun; a page that many share may go beyond it */
 #define CLEARS_PER_EVICTION  64
 #define SINGLE_FLUSHES       8
@@ -87,9 +87,11 @@ static bool start_write(struct eviction *e, pfn_t f)
     unsigned i = e->nr_writes++;
     e->writes[i].frame = f;
     e->writes[i].place = place;
-    e->writes[i].request = (struct blk_request){
-        .disk = swap_disk(), .write = true, .sector = swap_sector(place), .data = pfn_to_virt(f), .bytes = PAGE_SIZE
-    };
+    e->writes[i].request = (struct blk_request){ .disk = swap_disk(),
+                                                 .write = true,
+                                                 .sector = swap_sector(place),
+                                                 .data = pfn_to_virt(f),
+                                                 .bytes = PAGE_SIZE };
     blk_submit(&e->writes[i].request);
     return true;
 }

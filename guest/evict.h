@@ -1,6 +1,7 @@
-/* Pages go out. A fault takes frames from a small reserve: the reads and writes of one fault are one batch, and no read waits
- * for a frame that is still being written. A fault that rings the disks anyway fills the reserve up; one that does not leaves
- * that to others until the reserve is low, so that the pages that many zero-filled ones drive out are written together. */
+/* Pages go out. A fault takes frames from a small reserve: the reads and writes of one fault are one batch,
+ * and no read waits for a frame that is still being written. A fault that rings the disks anyway fills the
+ * reserve up; one that does not leaves that to others until the reserve is low, so that the pages that many
+ * zero-filled ones drive out are written together. */
 #pragma once
 #include "blk.h"
 #include "frames.h"
@@ -22,10 +23,12 @@ struct eviction {
     } writes[EVICT_BATCH];
 };
 
-/* Choose pages until `frames` are free, or will be when the writes are done. Clean ones go at once; writes of dirty ones
- * join the batch: the caller calls blk_run(), then evict_finish(). A page whose write failed stays, so that fewer may be free. */
+/* Choose pages until `frames` are free, or will be when the writes are done. Clean ones go at once; writes of
+ * dirty ones join the batch: the caller calls blk_run(), then evict_finish(). A page whose write failed
+ * stays, so that fewer may be free. */
 void evict_start(struct eviction *e, uint64_t frames);
 void evict_finish(struct eviction *e);
 
-/* All of that at once, repeated until so many are free; false if nothing more can go. Not while a batch is being put together. */
+/* All of that at once, repeated until so many are free; false if nothing more can go. Not while a batch is
+ * being put together. */
 bool evict_ensure(uint64_t frames);

@@ -1,12 +1,12 @@
 /* The frames of memory: a descriptor for each, and the list of the free ones.
  *
- * A frame that holds a program's page is mapped at the same address in every space that maps it, since pages become
- * shared by fork only: its vpn and the number of sharers are the whole reverse map. */
+ * A frame that holds a program's page is mapped at the same address in every space that maps it, since pages
+ * become shared by fork only: its vpn and the number of sharers are the whole reverse map. */
 #pragma once
 #include "platform.h"
 
 enum frame_kind {
-    FRAME_RESERVED,  /* not ours to give: the kernel's image, what the boot took, the descriptors */
+    FRAME_RESERVED, /* not ours to give: the kernel's image, what the boot took, the descriptors */
     FRAME_FREE,
     FRAME_KERNEL,    /* the kernel's own, or on its way to become one of the following */
     FRAME_TABLE,     /* a page table, levels 1 to 3 */
@@ -17,13 +17,13 @@ enum frame_kind {
 #define NO_PLACE UINT32_MAX /* no place in swap */
 
 struct frame {
-    uint32_t next, prev; /* in the free list (next alone) or in the policy's list */
-    uint32_t place;      /* FRAME_ANONYMOUS: where in swap a copy is, or was; holds a reference */
-    uint8_t kind;        /* enum frame_kind */
-    uint8_t sharers;     /* pages: how many spaces hold it */
-    uint16_t entries;    /* FRAME_TABLE: how many of its entries are not zero */
-    uint64_t vpn : 36;   /* pages: where it is mapped */
-    uint64_t dirty : 1;  /* pages: written, by word of an entry that is gone; entries still there say it themselves */
+    uint32_t next, prev;  /* in the free list (next alone) or in the policy's list */
+    uint32_t place;       /* FRAME_ANONYMOUS: where in swap a copy is, or was; holds a reference */
+    uint8_t kind;         /* enum frame_kind */
+    uint8_t sharers;      /* pages: how many spaces hold it */
+    uint16_t entries;     /* FRAME_TABLE: how many of its entries are not zero */
+    uint64_t vpn : 36;    /* pages: where it is mapped */
+    uint64_t dirty : 1;   /* pages: written, beside what the entries that map it say */
     uint64_t leaving : 1; /* pages: on the way to swap */
 };
 
@@ -52,7 +52,11 @@ struct frame_list {
     uint32_t first, last;
 };
 #define NO_LINK UINT32_MAX
-#define EMPTY_FRAME_LIST { NO_LINK, NO_LINK }
+
+static inline struct frame_list frame_list_empty(void)
+{
+    return (struct frame_list){ NO_LINK, NO_LINK };
+}
 
 void frame_list_append(struct frame_list *l, pfn_t f);
 void frame_list_remove(struct frame_list *l, pfn_t f);

@@ -44,7 +44,9 @@ void memory_give_frame(pfn_t f)
 
 struct memory_state memory_state(void)
 {
-    struct memory_state m = { .frames = frames_count(), .free = frames_free(), .swap = swap_places(), .swap_free = swap_free() };
+    struct memory_state m = {
+        .frames = frames_count(), .free = frames_free(), .swap = swap_places(), .swap_free = swap_free()
+    };
     for (uint64_t i = 0; i < frames_end(); i++)
         m.resident += frame_is_page(frame_of(pfn(i)));
     return m;

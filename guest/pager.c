@@ -1,7 +1,8 @@
 /* The life of a page fault: 1. is it allowed, 2. the page is here, 3. the page must be made.
  *
- * A fault queues its changes of page tables and returns; they go out with the return to the program. It takes its frames from
- * the reserve, sends pages out to fill that up, and rings the disks once for all it reads and writes. */
+ * A fault queues its changes of page tables and returns; they go out with the return to the program. It takes
+ * its frames from the reserve, sends pages out to fill that up, and rings the disks once for all it reads and
+ * writes. */
 #include "blk.h"
 #include "evict.h"
 #include "kernel.h"
@@ -29,7 +30,8 @@ static const struct region *region_to_touch(struct space *s, gva_t a)
     gva_t page = a & ~PAGE_MASK;
     if (!n->r.grows_down || n->r.end - page > STACK_LIMIT)
         return NULL;
-    if (page < PAGE_SIZE || regions_find(s, page - PAGE_SIZE)) /* keep a page's distance, to catch what overruns it */
+    /* Keep a page's distance, to catch what overruns it. */
+    if (page < PAGE_SIZE || regions_find(s, page - PAGE_SIZE))
         return NULL;
     n->r.start = page;
     return &n->r;
@@ -43,8 +45,8 @@ static bool is_allowed(unsigned rights, unsigned access)
 
 /* 2. The page is here, in a frame. */
 
-/* A write to what others see, or to a file's page: has the frame to be copied? A file's page that nobody else holds becomes
- * anonymous where it lies, since no other copy of it is kept in memory. */
+/* A write to what others see goes to a copy. A file's page that nobody else holds becomes anonymous where it
+ * lies, since no other copy of it is kept in memory. */
 static bool must_copy(const struct fault *f)
 {
     pfn_t held = entry_page(f->entry);
@@ -109,8 +111,8 @@ static struct blk_request read_request(const struct fault *f, enum source source
     return read;
 }
 
-/* Fill the frame, and let pages go out meanwhile if it is time; `tables` more frames will be taken. The only disk notification of
- * a fault is here. */
+/* Fill the frame, and let pages go out meanwhile if it is time; `tables` more frames will be taken. The only
+ * disk notification of a fault is here. */
 static enum blk_result fill_frame(const struct fault *f, enum source source, pfn_t into, unsigned tables)
 {
     bool reading = source == FROM_SWAP || source == FROM_FILE;
@@ -136,7 +138,8 @@ static enum blk_result fill_frame(const struct fault *f, enum source source, pfn
     return read.result;
 }
 
-/* A forked page came back from swap to be read: whoever else waits for the same place gets it too, and it is shared again. */
+/* A forked page came back from swap to be read: whoever else waits for the same place gets it too, and it is
+ * shared again. */
 static void share_with_others(const struct fault *f, pfn_t frame, uint32_t place)
 {
     for (struct space *s = NULL; swap_holders(place) > 1 && (s = spaces_next(s)) != NULL;) {
@@ -198,9 +201,10 @@ enum touch space_touch(struct space *s, gva_t address, unsigned access)
 {
     if (address >= USER_TOP)
         return TOUCH_UNMAPPED;
-    struct fault f = {
-        .space = s, .region = region_to_touch(s, address), .page = address & ~PAGE_MASK, .write = access & ACCESS_WRITE
-    };
+    struct fault f = { .space = s,
+                       .region = region_to_touch(s, address),
+                       .page = address & ~PAGE_MASK,
+                       .write = access & ACCESS_WRITE };
     if (!f.region)
         return TOUCH_UNMAPPED;
     if (!is_allowed(f.region->rights, access))

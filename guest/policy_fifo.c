@@ -1,12 +1,12 @@
 /* First in, first out: the page that came in first goes, used or not. */
 #include "policy.h"
 
-static struct frame_list pages = EMPTY_FRAME_LIST;
+static struct frame_list pages;
 
 static void start(uint64_t seed)
 {
     (void)seed;
-    pages = (struct frame_list)EMPTY_FRAME_LIST;
+    pages = frame_list_empty();
 }
 
 static void page_came(pfn_t f)

@@ -1,17 +1,18 @@
-/* Least recently used, as far as accessed bits tell: pages are kept in the order in which they were last *seen* to have been
- * used. Each pick samples some frames in turn, and moves those that were used to the young end; the oldest that is still unused goes. */
+/* Least recently used, as far as accessed bits tell: pages are kept in the order in which they were last
+ * *seen* to have been used. Each pick samples some frames in turn, and moves those that were used to the
+ * young end; the oldest that is still unused goes. */
 #include "policy.h"
 
 #define SAMPLES   16
 #define REPRIEVES 32
 
-static struct frame_list pages = EMPTY_FRAME_LIST; /* oldest first */
+static struct frame_list pages; /* oldest first */
 static uint64_t hand;
 
 static void start(uint64_t seed)
 {
     (void)seed;
-    pages = (struct frame_list)EMPTY_FRAME_LIST;
+    pages = frame_list_empty();
     hand = 0;
 }
 

@@ -1,4 +1,5 @@
-/* Random: any page. The generator is Marsaglia's xorshift64 ("Xorshift RNGs", 2003), seeded, so that a run can be repeated. */
+/* Random: any page. The generator is Marsaglia's xorshift64 ("Xorshift RNGs", 2003), seeded, so that a run
+ * can be repeated. */
 #include "policy.h"
 
 static uint64_t state;

@@ -1,4 +1,4 @@
-/* Address spaces as a whole: 1. which there are, 2. making and dropping, 3. fork. What they map: mapping.c. */
+/* Address spaces as a whole: 1. which there are, 2. making and dropping, 3. fork. */
 #include "evict.h"
 #include "frames.h"
 #include "kernel.h"
@@ -108,7 +108,8 @@ static bool copy_regions(struct space *child, const struct space *parent)
     return true;
 }
 
-/* Copy what one table of the parent says into a new one that is not linked yet; pages become read-only in both. */
+/* Copy what one table of the parent says into a new one that is not linked yet; pages become read-only in
+ * both. */
 static void share_table(pfn_t from, pfn_t to)
 {
     unsigned entries = 0;
@@ -134,7 +135,8 @@ struct space *space_fork(struct space *parent)
         return NULL;
     bool complete = copy_regions(child, parent);
     pfn_t from;
-    for (gva_t a = 0; complete && (a = tables_next_table(parent, a, &from)) < USER_TOP; a += pt_entry_span(2)) {
+    for (gva_t a = 0; complete && (a = tables_next_table(parent, a, &from)) < USER_TOP;
+         a += pt_entry_span(2)) {
         /* All frames first: an eviction half-way would miss entries of the table that is not linked. */
         complete = evict_ensure(FRAMES_LOW + PT_LEVELS - 1) || frames_free() >= PT_LEVELS - 1;
         if (!complete)

@@ -20,7 +20,8 @@ uint64_t swap_map_bytes(uint64_t sectors, uint64_t nr_frames)
     uint64_t places = sectors / SECTORS_PER_PAGE;
     uint64_t limit = nr_frames * PAGE_SIZE / 16;
     if (places > limit)
-        kprintf("swap: %lu of its %lu places are used, for want of memory to keep track of them\n", limit, places);
+        kprintf("swap: %lu of its %lu places are used, for want of memory to keep track of them\n", limit,
+                places);
     return places < limit ? places : limit;
 }
 

@@ -1,11 +1,12 @@
-/* The places in swap: each holds one page, and counts who refers to it: entries of page tables, and the frame of a page that
- * came from there. */
+/* The places in swap: each holds one page, and counts who refers to it: entries of page tables, and the frame
+ * of a page that came from there. */
 #pragma once
 #include "frames.h"
 
 #define SECTORS_PER_PAGE (PAGE_SIZE / 512)
 
-/* Bytes that swap_init needs for so many sectors; so much swap as one sixteenth of the memory can describe is used. */
+/* Bytes that swap_init needs for so many sectors; so much swap as one sixteenth of the memory can describe is
+ * used. */
 uint64_t swap_map_bytes(uint64_t sectors, uint64_t nr_frames);
 void swap_init(unsigned disk, uint64_t sectors, void *map, uint64_t map_bytes);
 

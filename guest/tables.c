@@ -12,7 +12,8 @@ uint64_t slot_read(struct slot at)
     return platform->read_entry(at.table, at.index);
 }
 
-/* Go down from the root to the table of level `until`, or to the last one there is; returns the level reached. */
+/* Go down from the root to the table of level `until`, or to the last one there is; returns the level
+ * reached. */
 static int descend(const struct space *s, gva_t a, int until, pfn_t *table)
 {
     int level = PT_LEVELS;
@@ -100,7 +101,8 @@ pfn_t tables_new(int level)
     return table;
 }
 
-/* Store `entry` for an address as an entry of that level: directly if the table is there, else in a new one, and so on up. */
+/* Store `entry` for an address as an entry of that level: directly if the table is there, else in a new one,
+ * and so on up. */
 static void store_at_level(const struct space *s, gva_t a, int level, uint64_t entry)
 {
     pfn_t table;
@@ -132,13 +134,14 @@ void tables_link(const struct space *s, gva_t a, pfn_t table)
 
 /* 3. Taking away. */
 
-/* Unlink what is below `table`, of that level, in [start, end): empty tables, or all. base: the first address it maps.
- * Returns how many went. */
-static unsigned prune(const struct space *s, pfn_t table, int level, gva_t base, gva_t start, gva_t end, bool all)
+/* Unlink what is below `table`, of that level, in [start, end): empty tables, or all. base: the first address
+ * it maps. Returns how many went. */
+static unsigned prune(const struct space *s, pfn_t table, int level, gva_t base, gva_t start, gva_t end,
+                      bool all)
 {
     unsigned gone = 0;
     uint64_t span = pt_entry_span(level);
-    unsigned nr = level == PT_LEVELS ? PT_ENTRIES / 2 : PT_ENTRIES; /* the root's other half is the kernel's */
+    unsigned nr = level == PT_LEVELS ? PT_ENTRIES / 2 : PT_ENTRIES; /* half of a root is the kernel's */
     unsigned first = start > base ? (unsigned)((start - base) / span) : 0;
 
     for (unsigned i = first; i < nr && base + i * span < end; i++) {

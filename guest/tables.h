@@ -1,8 +1,8 @@
 /* The page tables of a space, over platform->read_entry and write_entry.
  *
- * New tables are filled before they are linked, from level 1 upwards: whoever watches stores to live tables sees one store
- * for a page that comes in, however many levels were missing. Tables count their entries, so that empty ones are found
- * without being read. */
+ * New tables are filled before they are linked, from level 1 upwards: whoever watches stores to live tables
+ * sees one store for a page that comes in, however many levels were missing. Tables count their entries, so
+ * that empty ones are found without being read. */
 #pragma once
 #include "spaces.h"
 
@@ -25,7 +25,7 @@ void tables_map(const struct space *s, gva_t a, uint64_t entry);
 
 /* The first address from `from` whose entry is not zero, and its slot; `end` if there is none below. */
 gva_t tables_next(const struct space *s, gva_t from, gva_t end, struct slot *at);
-/* The first level 1 table that maps something from `from` on: its first address; USER_TOP if there is none. */
+/* The first level 1 table from `from` on: the first address that it maps; USER_TOP if there is none. */
 gva_t tables_next_table(const struct space *s, gva_t from, pfn_t *table);
 
 /* A zeroed table, not linked yet, and how to link one of level 1 (tables above are added). For fork. */

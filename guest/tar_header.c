@@ -6,11 +6,13 @@
 struct field {
     unsigned at, size;
 };
-static const struct field NAME = { 0, 100 }, MODE = { 100, 8 }, SIZE = { 124, 12 }, MTIME = { 136, 12 }, CHECKSUM = { 148, 8 },
-                          LINK = { 157, 100 }, MAGIC = { 257, 5 }, PREFIX = { 345, 155 };
+static const struct field NAME = { 0, 100 }, MODE = { 100, 8 }, SIZE = { 124, 12 }, MTIME = { 136, 12 },
+                          CHECKSUM = { 148, 8 }, LINK = { 157, 100 }, MAGIC = { 257, 5 },
+                          PREFIX = { 345, 155 };
 #define TYPE_AT 156
 
-/* Octal digits between spaces or NULs, as wide as the field; or base-256, most significant byte first, if the first bit is set. */
+/* Octal digits between spaces or NULs, as wide as the field; or base-256, most significant byte first, if the
+ * first bit is set. */
 static bool parse_number(const unsigned char *block, struct field f, uint64_t *value)
 {
     const unsigned char *p = block + f.at, *end = p + f.size;

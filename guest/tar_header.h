@@ -1,19 +1,19 @@
-/* One header of a ustar archive, decoded and checked. POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual,
- * "Basic Tar Format", for base-256 numbers and long names. */
+/* One header of a ustar archive, decoded and checked. POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar
+ * manual, "Basic Tar Format", for base-256 numbers and long names. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TAR_BLOCK     512
-#define TAR_NAME_MAX  256 /* prefix, "/", name, without a NUL: 155 + 1 + 100 */
-#define TAR_LINK_MAX  100
+#define TAR_BLOCK    512
+#define TAR_NAME_MAX 256 /* prefix, "/", name, without a NUL: 155 + 1 + 100 */
+#define TAR_LINK_MAX 100
 
 enum tar_header_kind {
     TAR_MEMBER,
-    TAR_ZERO_BLOCK,   /* the end mark */
-    TAR_NOT_USTAR,    /* no magic */
+    TAR_ZERO_BLOCK, /* the end mark */
+    TAR_NOT_USTAR,  /* no magic */
     TAR_BAD_CHECKSUM,
-    TAR_BAD_NUMBER,   /* a size that is no number, negative, or too large */
+    TAR_BAD_NUMBER, /* a size that is no number, negative, or too large */
 };
 
 struct tar_header {

@@ -1,5 +1,5 @@
-/* The kernel's hands in a program's memory: always through a touch, so that rights are checked and pages come in, then
- * through the linear map. */
+/* The kernel's hands in a program's memory: always through a touch, so that rights are checked and pages come
+ * in, then through the linear map. */
 #include "kernel.h"
 #include "pages.h"
 #include "tables.h"

@@ -30,7 +30,8 @@ static void seal(unsigned char *header)
     memcpy(header + 148, text, 7);
 }
 
-/* Append a member's header, and its content as random bytes. Returns the header, to be changed and sealed again. */
+/* Append a member's header, and its content as random bytes. Returns the header, to be changed and sealed
+ * again. */
 static unsigned char *add(const char *name, char type, uint64_t size, const char *link)
 {
     unsigned char *h = disk + sectors * TAR_BLOCK;
@@ -200,7 +201,8 @@ START_TEST(content_is_read_at_any_offset)
     char *buffer = pfn_to_virt(pfn(900)); /* frames that nobody was given yet, one after the other */
     static const struct {
         uint64_t offset, bytes;
-    } reads[] = { { 0, 70000 }, { 0, 1 }, { 511, 2 }, { 512, 512 }, { 100, 5000 }, { 69999, 100 }, { 65536, 9999 }, { 1024, 66000 } };
+    } reads[] = { { 0, 70000 },  { 0, 1 },       { 511, 2 },      { 512, 512 },
+                  { 100, 5000 }, { 69999, 100 }, { 65536, 9999 }, { 1024, 66000 } };
     for (unsigned i = 0; i < sizeof reads / sizeof reads[0]; i++) {
         uint64_t left = 70000 - reads[i].offset, n = reads[i].bytes < left ? reads[i].bytes : left;
         memset(buffer, 0xaa, 20 * PAGE_SIZE);
@@ -334,9 +336,14 @@ START_TEST(sizes_that_are_none_are_refused)
         const char *field;
         const char *reason;
     } sizes[] = {
-        { "0000000009\0\0", "no number" },  { "-0000000001\0", "no number" }, { "abcdefghijkl", "no number" },
-        { "0000 0000 1\0", "no number" },   { "777777777777", "beyond" },     { "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "no number" },
-        { "\x80\0\0\1\0\0\0\0\0\0\0\0", "no number" }, { "\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", "beyond" },
+        { "0000000009\0\0", "no number" },
+        { "-0000000001\0", "no number" },
+        { "abcdefghijkl", "no number" },
+        { "0000 0000 1\0", "no number" },
+        { "777777777777", "beyond" },
+        { "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "no number" },
+        { "\x80\0\0\1\0\0\0\0\0\0\0\0", "no number" },
+        { "\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", "beyond" },
         { "\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff", "beyond" },
     };
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -354,7 +361,8 @@ END_TEST
 START_TEST(sectors_that_cannot_be_read_are_an_error)
 {
     add_good_start();
-    fake_disks[0] = (struct fake_disk){ .bytes = fake_disks[0].bytes, .read_only = true, .error_percent = 100 };
+    fake_disks[0] =
+        (struct fake_disk){ .bytes = fake_disks[0].bytes, .read_only = true, .error_percent = 100 };
     fake_disk_resize(0, sectors + 2);
     fake_start(1024, NULL, 0);
     ck_assert(!archive_open(0));
@@ -370,7 +378,8 @@ START_TEST(random_archives_do_no_harm)
         start_archive();
         for (unsigned i = 0; i < 5; i++) {
             static const char types[] = "0123456757LKxgLK\0";
-            unsigned char *h = add(i % 2 ? "a/b" : "c", types[fake_random() % 17], fake_random() % 2000, "a/../c");
+            unsigned char *h =
+                add(i % 2 ? "a/b" : "c", types[fake_random() % 17], fake_random() % 2000, "a/../c");
             for (unsigned k = (unsigned)(fake_random() % 4); k > 0; k--)
                 h[fake_random() % TAR_BLOCK] = (unsigned char)fake_random();
             memcpy(h + 257, "ustar", 5);
@@ -380,7 +389,8 @@ START_TEST(random_archives_do_no_harm)
         for (const struct archive_entry *e = archive_entries; e; e = e->next) {
             archive_find(e->file.path);
             if ((e->file.mode & S_IFMT) == S_IFREG)
-                ck_assert_uint_le(e->file.start_sector + (e->file.size_bytes + 511) / 512, fake_disks[0].sectors);
+                ck_assert_uint_le(e->file.start_sector + (e->file.size_bytes + 511) / 512,
+                                  fake_disks[0].sectors);
         }
     }
 }
@@ -407,7 +417,8 @@ START_TEST(what_tar_makes_is_read)
     static const char *const formats[] = { "ustar", "gnu", "oldgnu", "pax" };
     for (unsigned i = 0; i < 4; i++) {
         snprintf(command, sizeof command,
-                 "cd %s && mkdir -p d/e && echo hello > d/e/f && head -c 10000 /dev/zero > d/zeros && ln -sf e/f d/link && "
+                 "cd %s && mkdir -p d/e && echo hello > d/e/f && head -c 10000 /dev/zero > d/zeros && ln -sf "
+                 "e/f d/link && "
                  "ln -f d/zeros d/hard && tar --format=%s -cf t.tar ./d && cat t.tar",
                  folder, formats[i]);
         start_archive();

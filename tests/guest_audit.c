@@ -34,7 +34,8 @@ static void count_space(const struct space *s)
         if (frame_address(f) != a)
             disagree("address of frame", f.n, a, frame_address(f));
         if ((entry & PTE_PRESENT) && (entry & PTE_WRITE) &&
-            (!r || !(r->rights & ACCESS_WRITE) || frame_of(f)->sharers != 1 || frame_of(f)->kind != FRAME_ANONYMOUS))
+            (!r || !(r->rights & ACCESS_WRITE) || frame_of(f)->sharers != 1 ||
+             frame_of(f)->kind != FRAME_ANONYMOUS))
             disagree("writable entry of frame", f.n, 1, 0);
     }
 }

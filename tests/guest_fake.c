@@ -90,8 +90,10 @@ static void count_reference(uint64_t entry, int level, int by)
 
 static void store(pfn_t table, unsigned index, uint64_t entry, int level)
 {
-    const uint64_t known = PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY | PTE_NX | PTE_FRAME_MASK;
-    require(index < PT_ENTRIES && types[table.n].level == level && level, "write_entry(%lu): no table", table.n);
+    const uint64_t known =
+        PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY | PTE_NX | PTE_FRAME_MASK;
+    require(index < PT_ENTRIES && types[table.n].level == level && level, "write_entry(%lu): no table",
+            table.n);
     require(!(entry & PTE_PRESENT) || (!(entry & ~known) && (entry & PTE_USER)), "entry %lx", entry);
     uint64_t was = words(table)[index];
     words(table)[index] = entry;
@@ -230,7 +232,8 @@ static bool cpu_access(gva_t a, unsigned access, unsigned char **p)
         return false;
     }
     if (access & ACCESS_WRITE) {
-        require((*entry & PTE_DIRTY) || !(tlb[i].entry & PTE_DIRTY), "dirty bit of %lx cleared behind the TLB", a);
+        require((*entry & PTE_DIRTY) || !(tlb[i].entry & PTE_DIRTY),
+                "dirty bit of %lx cleared behind the TLB", a);
         *entry |= PTE_DIRTY;
         tlb[i].entry |= PTE_DIRTY;
     }
@@ -267,7 +270,8 @@ void fake_disk_resize(unsigned disk, uint64_t sectors)
 
 static void disk_setup(unsigned disk, const struct pv_disk_queue *q)
 {
-    require(disk < MAX_DISKS && q->size && q->size <= PV_DISK_QUEUE_MAX && !(q->size & (q->size - 1)), "queue");
+    require(disk < MAX_DISKS && q->size && q->size <= PV_DISK_QUEUE_MAX && !(q->size & (q->size - 1)),
+            "queue");
     require(!(q->desc % 16) && !(q->avail % 2) && !(q->used % 4), "alignment of a queue");
     queues[disk] = *q;
     seen[disk] = 0;
@@ -282,7 +286,8 @@ static void *guest(gpa_t a, uint64_t bytes)
 static uint8_t transfer(struct fake_disk *d, const struct virtio_blk_outhdr *h, const struct vring_desc *data)
 {
     void *memory = guest(data->addr, data->len);
-    require(data->len % 512 == 0 && h->sector + data->len / 512 <= d->sectors, "sector %lu", (uint64_t)h->sector);
+    require(data->len % 512 == 0 && h->sector + data->len / 512 <= d->sectors, "sector %lu",
+            (uint64_t)h->sector);
     if (fake_random() % 100 < d->error_percent)
         return VIRTIO_BLK_S_IOERR;
     unsigned char *bytes = d->bytes + h->sector * 512;
@@ -292,7 +297,8 @@ static uint8_t transfer(struct fake_disk *d, const struct virtio_blk_outhdr *h, 
         memcpy(memory, bytes, data->len);
         fake_counts.reads++;
     } else {
-        require(h->type == VIRTIO_BLK_T_OUT && !(data->flags & VRING_DESC_F_WRITE) && !d->read_only, "a write");
+        require(h->type == VIRTIO_BLK_T_OUT && !(data->flags & VRING_DESC_F_WRITE) && !d->read_only,
+                "a write");
         memcpy(bytes, memory, data->len);
         fake_counts.writes++;
     }
@@ -312,8 +318,10 @@ static void answer(const struct pending *r)
     struct vring_used *used = guest(q->used, 6 + 8 * q->size);
 
     require(r->head < q->size, "descriptor %u", r->head);
-    const struct vring_desc *header = &desc[r->head], *data = &desc[header->next % q->size], *status = &desc[data->next % q->size];
-    require((header->flags & VRING_DESC_F_NEXT) && (data->flags & VRING_DESC_F_NEXT) && !(status->flags & VRING_DESC_F_NEXT),
+    const struct vring_desc *header = &desc[r->head], *data = &desc[header->next % q->size],
+                            *status = &desc[data->next % q->size];
+    require((header->flags & VRING_DESC_F_NEXT) && (data->flags & VRING_DESC_F_NEXT) &&
+                !(status->flags & VRING_DESC_F_NEXT),
             "a chain of three");
     *(uint8_t *)guest(status->addr, status->len) = transfer(d, guest(header->addr, header->len), data);
     used->ring[used->idx % q->size].id = d->senseless ? 0x7fffff01u : r->head;

@@ -1,8 +1,9 @@
 /* A machine for the guest kernel's memory side, inside a test process: memory, page tables, a TLB, disks.
  *
- * It is stricter than real ones. Frames have types, as in pv: a table is changed by write_entry only, is never mapped, is linked
- * once, and is retired when nothing points to it. The TLB forgets nothing that was not flushed, so that a stale translation is
- * found by the next access. Requests of one notification are done in a random order. A violation ends the test with its reason. */
+ * It is stricter than real ones. Frames have types, as in pv: a table is changed by write_entry only, is
+ * never mapped, is linked once, and is retired when nothing points to it. The TLB forgets nothing that was
+ * not flushed, so that a stale translation is found by the next access. Requests of one notification are done
+ * in a random order. A violation ends the test with its reason. */
 #pragma once
 #include "platform.h"
 #include "space.h"
@@ -24,15 +25,17 @@ struct fake_counts {
 
 extern struct fake_disk fake_disks[MAX_DISKS];
 extern struct fake_counts fake_counts;
-extern bool fake_quiet; /* messages of the kernel are not printed */
+extern bool fake_quiet;        /* messages of the kernel are not printed */
 extern char fake_message[256]; /* the last one */
 
-/* Power on: zero the memory, choose how many frames there are, call memory_init. Disks are as fake_disks says. */
+/* Power on: zero the memory, choose how many frames there are, call memory_init. Disks are as fake_disks
+ * says. */
 void fake_start(uint64_t nr_frames, const char *policy, uint64_t seed);
 void fake_disk_resize(unsigned disk, uint64_t sectors);
 
-/* What a program does: one access of a byte by the CPU in a space that it loads first; faults are handed to space_touch until
- * it works. p is where the byte lies, if the result is TOUCH_OK. The counts are of what it took. */
+/* What a program does: one access of a byte by the CPU in a space that it loads first; faults are handed to
+ * space_touch until it works. p is where the byte lies, if the result is TOUCH_OK. The counts are of what it
+ * took. */
 enum touch fake_access(struct space *s, gva_t a, unsigned access, unsigned char **p);
 
 uint64_t fake_random(void);

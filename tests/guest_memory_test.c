@@ -6,9 +6,9 @@
 #include "guest_fake.h"
 #include "kernel.h"
 
-#define BASE      0x400000ull
-#define FAR       0x7f0000000000ull
-#define RW        (ACCESS_READ | ACCESS_WRITE)
+#define BASE       0x400000ull
+#define FAR        0x7f0000000000ull
+#define RW         (ACCESS_READ | ACCESS_WRITE)
 #define FILE_PAGES 2048
 
 static const char *const policies[] = { "clock", "fifo", "lru", "random" };
@@ -30,7 +30,8 @@ static void start_machine(uint64_t frames, const char *policy, uint64_t swap_pag
     fake_disk_resize(1, swap_pages * 8);
     for (uint64_t i = 0; i < FILE_PAGES; i++)
         memcpy(fake_disks[0].bytes + (8 + i * 8) * 512, &i, sizeof i);
-    memset(fake_disks[0].bytes + (8 + FILE_PAGES * 8) * 512 - 1000, 0xee, 1000); /* whatever follows the file */
+    /* Whatever follows the file. */
+    memset(fake_disks[0].bytes + (8 + FILE_PAGES * 8) * 512 - 1000, 0xee, 1000);
     fake_start(frames, policy, 7);
     space = space_create();
     ck_assert_ptr_nonnull(space);
@@ -38,16 +39,20 @@ static void start_machine(uint64_t frames, const char *policy, uint64_t swap_pag
 
 static void map(gva_t start, uint64_t pages, unsigned rights)
 {
-    struct region r = { .start = start, .end = start + pages * PAGE_SIZE, .kind = REGION_ANONYMOUS, .rights = rights };
+    struct region r = {
+        .start = start, .end = start + pages * PAGE_SIZE, .kind = REGION_ANONYMOUS, .rights = rights
+    };
     ck_assert_int_eq(space_map(space, &r), 0);
 }
 
 static void map_file(gva_t start, uint64_t pages, unsigned rights)
 {
-    struct region r = {
-        .start = start, .end = start + pages * PAGE_SIZE, .kind = REGION_FILE, .rights = rights, .file = &file,
-        .file_bytes = pages * PAGE_SIZE
-    };
+    struct region r = { .start = start,
+                        .end = start + pages * PAGE_SIZE,
+                        .kind = REGION_FILE,
+                        .rights = rights,
+                        .file = &file,
+                        .file_bytes = pages * PAGE_SIZE };
     ck_assert_int_eq(space_map(space, &r), 0);
 }
 
@@ -177,10 +182,13 @@ END_TEST
 START_TEST(bytes_beyond_what_a_region_takes_of_its_file_are_zero)
 {
     start_machine(256, NULL, 0);
-    struct region r = {
-        .start = BASE, .end = BASE + 4 * PAGE_SIZE, .kind = REGION_FILE, .rights = RW, .file = &file,
-        .file_offset = 3 * PAGE_SIZE, .file_bytes = PAGE_SIZE + 4
-    };
+    struct region r = { .start = BASE,
+                        .end = BASE + 4 * PAGE_SIZE,
+                        .kind = REGION_FILE,
+                        .rights = RW,
+                        .file = &file,
+                        .file_offset = 3 * PAGE_SIZE,
+                        .file_bytes = PAGE_SIZE + 4 };
     ck_assert_int_eq(space_map(space, &r), 0);
     ck_assert_uint_eq(load(space, BASE), 3);
     ck_assert_uint_eq(load(space, BASE + PAGE_SIZE), 4); /* a small number: its upper half is zero anyhow */
@@ -444,7 +452,8 @@ START_TEST(single_pages_of_a_hundred_can_be_protected)
     start_machine(256, NULL, 0);
     map(BASE, 100, RW);
     for (unsigned i = 0; i < 100; i += 2)
-        ck_assert_int_eq(space_protect(space, BASE + i * PAGE_SIZE, BASE + (i + 1) * PAGE_SIZE, ACCESS_READ), 0);
+        ck_assert_int_eq(space_protect(space, BASE + i * PAGE_SIZE, BASE + (i + 1) * PAGE_SIZE, ACCESS_READ),
+                         0);
     for (unsigned i = 0; i < 100; i++)
         ck_assert_int_eq(touch(BASE + i * PAGE_SIZE, ACCESS_WRITE), i % 2 ? TOUCH_OK : TOUCH_FORBIDDEN);
     ck_assert_int_eq(space_protect(space, BASE, BASE + 100 * PAGE_SIZE, RW), 0);
@@ -489,7 +498,9 @@ END_TEST
 START_TEST(stack_keeps_a_distance_from_what_is_below)
 {
     start_machine(256, NULL, 0);
-    struct region r = { .start = FAR + 10 * PAGE_SIZE, .end = FAR + 11 * PAGE_SIZE, .rights = RW, .grows_down = true };
+    struct region r = {
+        .start = FAR + 10 * PAGE_SIZE, .end = FAR + 11 * PAGE_SIZE, .rights = RW, .grows_down = true
+    };
     ck_assert_int_eq(space_map(space, &r), 0);
     map(FAR, 5, RW);
     ck_assert_int_eq(touch(FAR + 6 * PAGE_SIZE, ACCESS_WRITE), TOUCH_OK);
@@ -505,7 +516,9 @@ START_TEST(gaps_are_found_from_the_top_and_stay_clear_of_the_stack)
     map(a, 10, RW);
     gva_t b = space_find_gap(space, 1);
     ck_assert_uint_eq(b, a - PAGE_SIZE);
-    struct region stack = { .start = a - 2 * PAGE_SIZE, .end = a - PAGE_SIZE, .rights = RW, .grows_down = true };
+    struct region stack = {
+        .start = a - 2 * PAGE_SIZE, .end = a - PAGE_SIZE, .rights = RW, .grows_down = true
+    };
     ck_assert_int_eq(space_map(space, &stack), 0);
     ck_assert_uint_eq(space_find_gap(space, PAGE_SIZE), a - PAGE_SIZE);
     ck_assert_uint_eq(space_find_gap(space, 2 * PAGE_SIZE), stack.end - STACK_LIMIT - 2 * PAGE_SIZE);

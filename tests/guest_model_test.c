@@ -1,8 +1,9 @@
-/* Random streams of what programs and the kernel do to address spaces, against a model that knows nothing of frames.
+/* Random streams of what programs and the kernel do to address spaces, against a model that knows nothing of
+ * frames.
  *
- * The model keeps, for each space and page of a small arena, whether it is mapped, its rights, and two words that every page holds at its
- * start and at its end: what was written last, or what the file has there. After each stream everything is counted again, and
- * when all spaces are gone nothing may be left. */
+ * The model keeps, for each space and page of a small arena, whether it is mapped, its rights, and two words
+ * that every page holds at its start and at its end: what was written last, or what the file has there. After
+ * each stream everything is counted again, and when all spaces are gone nothing may be left. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +20,8 @@
 #define END_WORD   (PAGE_SIZE - 8)
 
 /* Far apart, and across the edges of tables of each level. */
-static const gva_t zones[ZONES] = {
-    0x1000, 0x40000000ull - 50 * PAGE_SIZE, 0x8000000000ull - 30 * PAGE_SIZE, USER_TOP - ZONE_PAGES * PAGE_SIZE
-};
+static const gva_t zones[ZONES] = { 0x1000, 0x40000000ull - 50 * PAGE_SIZE, 0x8000000000ull - 30 * PAGE_SIZE,
+                                    USER_TOP - ZONE_PAGES *PAGE_SIZE };
 
 struct model_page {
     bool mapped;
@@ -61,7 +61,8 @@ static enum touch allowed(const struct model_page *p, unsigned access)
 {
     if (!p->mapped)
         return TOUCH_UNMAPPED;
-    return !p->rights || ((access & ACCESS_WRITE) && !(p->rights & ACCESS_WRITE)) ? TOUCH_FORBIDDEN : TOUCH_OK;
+    return !p->rights || ((access & ACCESS_WRITE) && !(p->rights & ACCESS_WRITE)) ? TOUCH_FORBIDDEN
+                                                                                  : TOUCH_OK;
 }
 
 static void check_cost(void)
@@ -76,7 +77,8 @@ static void check_cost(void)
 /* One access by the program; false if it failed in a way that this machine allows. */
 static bool access_page(struct model *m, unsigned page, unsigned access, unsigned char **p)
 {
-    enum touch t = fake_access(m->space, page_address(page), access, p), wanted = allowed(&m->pages[page], access);
+    enum touch t = fake_access(m->space, page_address(page), access, p),
+               wanted = allowed(&m->pages[page], access);
     check_cost();
     if (t == wanted)
         return t == TOUCH_OK;
@@ -149,17 +151,18 @@ static unsigned random_run(unsigned *first)
 
 static unsigned random_rights(void)
 {
-    static const unsigned rights[] = { ACCESS_READ | ACCESS_WRITE, ACCESS_READ | ACCESS_WRITE, ACCESS_READ, 0 };
+    static const unsigned rights[] = { ACCESS_READ | ACCESS_WRITE, ACCESS_READ | ACCESS_WRITE, ACCESS_READ,
+                                       0 };
     return rights[fake_random() % 4];
 }
 
 static void do_map(struct model *m)
 {
     unsigned first, n = random_run(&first);
-    struct region r = {
-        .start = page_address(first), .end = page_address(first) + n * PAGE_SIZE, .rights = random_rights(),
-        .kind = fake_random() % 2 ? REGION_FILE : REGION_ANONYMOUS
-    };
+    struct region r = { .start = page_address(first),
+                        .end = page_address(first) + n * PAGE_SIZE,
+                        .rights = random_rights(),
+                        .kind = fake_random() % 2 ? REGION_FILE : REGION_ANONYMOUS };
     if (r.kind == REGION_FILE) {
         r.file = &file;
         r.file_offset = fake_random() % (FILE_PAGES - n) * PAGE_SIZE;
@@ -171,10 +174,10 @@ static void do_map(struct model *m)
         return;
     }
     for (unsigned i = 0; i < n; i++)
-        m->pages[first + i] = (struct model_page){
-            .mapped = true, .rights = r.rights, .from_file = i * PAGE_SIZE < r.file_bytes,
-            .file_page = r.file_offset / PAGE_SIZE + i
-        };
+        m->pages[first + i] = (struct model_page){ .mapped = true,
+                                                   .rights = r.rights,
+                                                   .from_file = i * PAGE_SIZE < r.file_bytes,
+                                                   .file_page = r.file_offset / PAGE_SIZE + i };
 }
 
 static void do_unmap(struct model *m)
@@ -259,13 +262,15 @@ static struct model *random_model(void)
     return m;
 }
 
-static void start_stream(const char *policy, uint64_t seed, uint64_t frames, uint64_t swap_pages, unsigned errors)
+static void start_stream(const char *policy, uint64_t seed, uint64_t frames, uint64_t swap_pages,
+                         unsigned errors)
 {
     fake_quiet = true;
     faulty = errors > 0;
     tight = swap_pages < MAX_SPACES * PAGES;
     fake_random_seed(seed);
-    fake_disks[0] = (struct fake_disk){ .bytes = fake_disks[0].bytes, .read_only = true, .error_percent = errors };
+    fake_disks[0] =
+        (struct fake_disk){ .bytes = fake_disks[0].bytes, .read_only = true, .error_percent = errors };
     fake_disks[1] = (struct fake_disk){ .bytes = fake_disks[1].bytes, .swap = true, .error_percent = errors };
     fake_disk_resize(0, FILE_PAGES * 8);
     fake_disk_resize(1, swap_pages * 8);
@@ -277,11 +282,13 @@ static void start_stream(const char *policy, uint64_t seed, uint64_t frames, uin
 }
 
 /* SEED=N in the environment gives other streams. */
-static void run_stream(const char *policy, uint64_t seed, uint64_t frames, uint64_t swap_pages, unsigned errors)
+static void run_stream(const char *policy, uint64_t seed, uint64_t frames, uint64_t swap_pages,
+                       unsigned errors)
 {
     const char *more = getenv("SEED");
     seed += more ? strtoull(more, NULL, 0) : 0;
-    printf("policy %s, seed %lu, %lu frames, %lu places, %u %% errors\n", policy, seed, frames, swap_pages, errors);
+    printf("policy %s, seed %lu, %lu frames, %lu places, %u %% errors\n", policy, seed, frames, swap_pages,
+           errors);
     fflush(stdout);
     start_stream(policy, seed, frames, swap_pages, errors);
     for (unsigned i = 0; i < 12000; i++) {
