@@ -6,7 +6,7 @@
  *
  *   1. the ELF note       how a kernel says that it has a paravirtual entry
  *   2. the start          what is mapped, and where, when that entry is called
- *   3. hypercalls         SYSCALL from kernel mode
+ *   3. hypercalls         INT3 or SYSCALL from kernel mode
  *   4. upcalls            how a fault, a system call, an event reaches the guest
  *   5. the shared-info page
  *   6. errors
@@ -60,7 +60,8 @@ struct pv_start_info {
 #define PV_DISK_READ_ONLY (1u << 0)
 #define PV_DISK_SWAP      (1u << 1)
 
-/* 3. Hypercalls: SYSCALL in kernel mode, number in rax, arguments in rdi, rsi, rdx, r10; result in rax (negative:
+/* 3. Hypercalls: INT3 or SYSCALL in kernel mode (both mean the same; where SYSCALL has to be emulated, INT3 takes a
+ * quarter less time), number in rax, arguments in rdi, rsi, rdx, r10; result in rax (negative:
  * a PV_E* error); rcx and r11 are lost. A refused request changes nothing. What the guest cannot survive
  * (a return to a non-canonical address, no stack for an upcall, an unknown exception) ends the domain. */
 enum pv_hypercall {

@@ -33,7 +33,8 @@ struct pv_domain;
 struct pv_ops {
     /* The 4 KiB of a machine frame; mfn < nr_mfns. Tables are only read through it; data frames are written, too. */
     void *(*frame)(void *ctx, mfn_t m);
-    /* Store an entry of a table that the CPU may be walking. The store is seen by the next read through frame(). */
+    /* Store an entry of a table that the CPU may be walking. The store is seen by the next read through frame(); that of
+     * PV_RESERVED_SLOT alone may be seen only after the guest went on, since the host must not lose its monitor before. */
     void (*write_entry)(void *ctx, maddr_t at, uint64_t entry);
     /* Before the guest goes on: drop translations of one page, or all that are not global. */
     void (*flush_page)(void *ctx, gva_t a);

@@ -40,7 +40,8 @@ static void drop_entries(struct pv_domain *d, mfn_t m, int level, unsigned count
 {
     const uint64_t *entries = d->ops->frame(d->ctx, m);
     for (unsigned i = 0; i < count; i++)
-        pv_entry_drop(d, level, entries[i]);
+        if (level < PT_LEVELS || i != PV_RESERVED_SLOT) /* the monitor's is not the guest's to drop */
+            pv_entry_drop(d, level, entries[i]);
 }
 
 /* 2. A frame becomes a table. */

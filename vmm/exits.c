@@ -156,6 +156,11 @@ static enum exit_cause classify_io(struct vmm *v, struct monitor_trap *trap)
     if (event == MONITOR_BROKEN || event == MONITOR_START)
         return EXIT_OTHER;
     v->regs = regs;
+    if (event == MONITOR_TRAP && trap->vector == VEC_BP && v->mode->int3_is_hypercall && v->mode->in_kernel(v)) {
+        v->regs.rcx = v->regs.rip; /* as SYSCALL leaves them */
+        v->regs.r11 = v->regs.rflags;
+        return EXIT_HYPERCALL;
+    }
     if (event == MONITOR_TRAP)
         return classify_trap(trap->vector);
     return v->mode->in_kernel(v) ? EXIT_HYPERCALL : EXIT_SYSTEM_CALL;

@@ -27,10 +27,11 @@ static int open_kvm(void)
         return fd;
     int error = errno;
     if (error == EACCES || error == EPERM)
-        fail(error, "cannot open /dev/kvm (to be let in: sudo usermod -aG kvm $USER, then log in again)");
+        fail(0, "cannot open /dev/kvm: %s; to be let in: sudo usermod -aG kvm $USER, then log in again",
+             strerror(error));
     else if (error == ENOENT || error == ENXIO || error == ENODEV)
-        fail(error, "cannot open /dev/kvm (load it: sudo modprobe kvm_intel or kvm_amd; "
-                    "or run in an emulated machine: scripts/nested -- faultvisor ...)");
+        fail(0, "cannot open /dev/kvm: %s; load it with sudo modprobe kvm_intel or kvm_amd, or run in an emulated "
+                "machine: scripts/nested -- faultvisor run ...", strerror(error));
     else
         fail(error, "cannot open /dev/kvm");
     return -ENODEV;

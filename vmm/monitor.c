@@ -16,7 +16,7 @@
 
 extern const uint8_t monitor_code[], monitor_code_end[], monitor_code_traps[], monitor_code_syscall[];
 extern const uint8_t monitor_code_resume[], monitor_code_resume_root[], monitor_code_resume_stores[];
-extern const uint8_t monitor_code_resume_pages[], monitor_code_drain[], monitor_code_start[];
+extern const uint8_t monitor_code_resume_pages[], monitor_code_resume_leave[], monitor_code_drain[], monitor_code_start[];
 
 _Static_assert(sizeof(struct kvm_regs) == sizeof(struct cpu_regs), "cpu_regs is kvm_regs by another name");
 _Static_assert(offsetof(struct kvm_regs, r15) == offsetof(struct cpu_regs, r15), "same order");
@@ -352,7 +352,7 @@ static void drain(struct monitor *mon)
     run->immediate_exit = interrupted; /* the next run tells the run loop of the signal */
     mon->nr_stores = 0;
     mon->loaded = mon->root;
-    mon->root_pending = false;
+    mon->root_pending = mon->leaving = false;
 }
 
 /* The root in CR3 is to lose the monitor, which could not even load another one then. */
@@ -363,13 +363,16 @@ static bool store_takes_the_monitor(const struct monitor *mon, maddr_t at)
 
 void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_leaf)
 {
-    if (mon->machine->started && store_takes_the_monitor(mon, at))
+    if (mon->nr_stores == MAX_STORES)
         drain(mon);
+    if (mon->machine->started && store_takes_the_monitor(mon, at)) {
+        push_store(mon, at, entry); /* in memory only when that root is left */
+        mon->leaving = true;
+        return;
+    }
     *(volatile uint64_t *)machine_at(mon->machine, at) = entry;
     if (!mon->machine->started || (fresh_leaf && !store_is_pending(mon, at)))
         return;
-    if (mon->nr_stores == MAX_STORES)
-        drain(mon);
     push_store(mon, at, entry);
 }
 
@@ -434,7 +437,9 @@ void monitor_resume(struct monitor *mon, const struct cpu_regs *guest)
         r->rsp = top - 48;
         r->rax = mfn_to_maddr(mon->root);
     } else {
-        r->rip = code_gva(mon, mon->root_pending ? monitor_code_resume_stores : monitor_code_resume_pages);
+        r->rip = code_gva(mon, mon->leaving        ? monitor_code_resume_leave
+                               : mon->root_pending ? monitor_code_resume_stores
+                                                   : monitor_code_resume_pages);
         r->rsp = top - 80;
         r->rsi = page_gva(mon, PAGE_WORK);
         r->rcx = mon->nr_stores;
@@ -444,5 +449,5 @@ void monitor_resume(struct monitor *mon, const struct cpu_regs *guest)
     if (mon->root_pending)
         mon->loaded = mon->root;
     mon->nr_stores = mon->nr_flushes = 0;
-    mon->root_pending = false;
+    mon->root_pending = mon->leaving = false;
 }

@@ -23,6 +23,7 @@ struct monitor {
     mfn_t root;           /* in CR3, or to be */
     mfn_t loaded;         /* in CR3 now */
     bool root_pending;
+    bool leaving;         /* a waiting store takes the monitor's entry out of the root in CR3 */
     unsigned nr_stores;
     unsigned nr_flushes;
     uint64_t nr_drains;

@@ -22,6 +22,7 @@ struct pv_host {
     uint64_t fault_rip;
     mfn_t fault_root;
     bool fault_is_write_to_present;
+    bool returned; /* this exit went back to a program */
 };
 
 static struct pv_host *host_of(const struct vmm *v)
@@ -167,6 +168,7 @@ static void host_note_return(void *ctx, const struct cpu_regs *to)
     struct pv_host *h = host_of(v);
     if (!v->first_program_ns)
         v->first_program_ns = clock_now_ns();
+    h->returned = true;
     bool same_place = to->rip == h->fault_rip && h->domain.user_root.n == h->fault_root.n;
     ledger_end(&v->ledger, same_place, h->fault_is_write_to_present);
 }
@@ -210,9 +212,14 @@ static void pv_trap(struct vmm *v, const struct monitor_trap *t)
     pv_handle_trap(&h->domain, &v->regs, t->vector, t->error, t->address);
 }
 
+/* A tick that was held back interrupts the program as soon as the kernel returns to it. */
 static void pv_syscall(struct vmm *v)
 {
-    pv_handle_syscall(&host_of(v)->domain, &v->regs);
+    struct pv_host *h = host_of(v);
+    h->returned = false;
+    pv_handle_syscall(&h->domain, &v->regs);
+    if (h->returned && pv_in_kernel(v))
+        ledger_begin(&v->ledger, ACCOUNT_TIMER, clock_now_ns());
 }
 
 static void pv_event(struct vmm *v)
@@ -289,6 +296,7 @@ static void pv_stop(struct vmm *v)
 
 const struct mode mode_pv = {
     .name = "pv",
+    .int3_is_hypercall = true,
     .start = pv_start,
     .trap = pv_trap,
     .syscall = pv_syscall,

@@ -16,6 +16,7 @@ struct vmm;
 /* A way of virtualizing memory. Each handler changes v->regs to where the guest goes on, or ends the domain. */
 struct mode {
     const char *name;
+    bool int3_is_hypercall; /* in the guest's kernel, beside SYSCALL */
     /* Load the kernel, build what the mode needs, run the monitor's start. 0 or a negative errno, said. */
     int (*start)(struct vmm *v, const struct kernel_image *kernel);
     void (*trap)(struct vmm *v, const struct monitor_trap *trap);

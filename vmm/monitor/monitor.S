@@ -52,15 +52,23 @@ monitor_code_resume_root:
 	pop	%rax
 	iretq
 
+/* The root in CR3 is about to lose the monitor by one of the stores: the other root first. Registers and stack as for the next. */
+	.balign 16, 0xcc
+	.globl monitor_code_resume_leave
+monitor_code_resume_leave:
+	mov	%rdx, %cr3
+	jmp	monitor_stores
+
 /* Stores to page tables, then another root: rsi -> rcx pairs of address and entry; rdx = CR3;
  * rsp -> rax, rcx, rdx, rsi, rdi, iret frame */
 	.balign 16, 0xcc
 	.globl monitor_code_resume_stores
 monitor_code_resume_stores:
-1:	lodsq
+monitor_stores:
+	lodsq
 	mov	%rax, %rdi
 	movsq
-	loop	1b
+	loop	monitor_stores
 	mov	%rdx, %cr3
 	pop	%rax
 	pop	%rcx
@@ -91,17 +99,15 @@ monitor_code_resume_pages:
 	pop	%rdi
 	iretq
 
-/* Stores (rcx pairs, may be none), then the root rdx, and back to the VMM: when the list is full, or the root in CR3 is
- * about to lose the monitor. */
+/* Stores (rcx pairs), then the root rdx, and back to the VMM: when the list is full. */
 	.balign 16, 0xcc
 	.globl monitor_code_drain
 monitor_code_drain:
-	jrcxz	2f
 1:	lodsq
 	mov	%rax, %rdi
 	movsq
 	loop	1b
-2:	mov	%rdx, %cr3
+	mov	%rdx, %cr3
 	out	%al, $MONITOR_PORT_DRAINED
 	ud2
 
