@@ -167,6 +167,16 @@ void evict_finish(struct eviction *e)
     e->nr_writes = 0;
 }
 
+/* Tables of pages that were dropped, since their files have them, may be empty. Not in the course of things:
+ * taking a table away costs more than an eviction. */
+static bool reclaim_tables(void)
+{
+    uint64_t before = frames_free();
+    for (const struct space *s = NULL; (s = spaces_next(s)) != NULL;)
+        tables_prune(s, 0, USER_TOP);
+    return frames_free() > before;
+}
+
 bool evict_ensure(uint64_t frames)
 {
     for (unsigned rounds = 0; frames_free() < frames && rounds < frames + EVICT_BATCH; rounds++) {
@@ -176,7 +186,7 @@ bool evict_ensure(uint64_t frames)
         bool tried = e.nr_writes > 0;
         blk_run();
         evict_finish(&e);
-        if (frames_free() == before && !tried)
+        if (frames_free() == before && !tried && !reclaim_tables())
             break;
     }
     return frames_free() >= frames;

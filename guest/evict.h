@@ -29,6 +29,6 @@ struct eviction {
 void evict_start(struct eviction *e, uint64_t frames);
 void evict_finish(struct eviction *e);
 
-/* All of that at once, repeated until so many are free; false if nothing more can go. Not while a batch is
- * being put together. */
+/* All of that at once, repeated until so many are free; false if nothing more can go. Page tables that became
+ * empty may go, too: keep none across this. Not while a batch is being put together. */
 bool evict_ensure(uint64_t frames);

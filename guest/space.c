@@ -128,23 +128,28 @@ static void share_table(pfn_t from, pfn_t to)
     frame_of(to)->entries = (uint16_t)entries;
 }
 
+static bool share_pages(struct space *child, const struct space *parent)
+{
+    for (gva_t a = 0;; a += pt_entry_span(2)) {
+        /* All frames first: an eviction half-way would miss the table that is not linked yet. */
+        if (!evict_ensure(FRAMES_LOW + PT_LEVELS - 1) && frames_free() < PT_LEVELS - 1)
+            return false;
+        pfn_t from;
+        a = tables_next_table(parent, a, &from);
+        if (a == USER_TOP)
+            return true;
+        pfn_t to = tables_new(1);
+        share_table(from, to);
+        tables_link(child, a, to);
+    }
+}
+
 struct space *space_fork(struct space *parent)
 {
     struct space *child = space_create();
     if (!child)
         return NULL;
-    bool complete = copy_regions(child, parent);
-    pfn_t from;
-    for (gva_t a = 0; complete && (a = tables_next_table(parent, a, &from)) < USER_TOP;
-         a += pt_entry_span(2)) {
-        /* All frames first: an eviction half-way would miss entries of the table that is not linked. */
-        complete = evict_ensure(FRAMES_LOW + PT_LEVELS - 1) || frames_free() >= PT_LEVELS - 1;
-        if (!complete)
-            break;
-        pfn_t to = tables_new(1);
-        share_table(from, to);
-        tables_link(child, a, to);
-    }
+    bool complete = copy_regions(child, parent) && share_pages(child, parent);
     if (space_is_loaded(parent))
         platform->flush_all();
     if (complete)

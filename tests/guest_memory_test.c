@@ -277,6 +277,23 @@ START_TEST(file_larger_than_memory_is_read_under_every_policy)
 }
 END_TEST
 
+START_TEST(empty_tables_make_room)
+{
+    const unsigned regions = 250;
+    start_machine(200, policies[_i], 0);
+    for (unsigned i = 0; i < regions; i++)
+        map_file(FAR + ((uint64_t)i << 21), 1, ACCESS_READ); /* each needs a table of its own */
+    for (unsigned pass = 0; pass < 2; pass++)
+        for (unsigned i = 0; i < regions; i++)
+            ck_assert_uint_eq(load(space, FAR + ((uint64_t)i << 21)), 0);
+    ck_assert_uint_eq(guest_audit(), 0);
+    struct space *child = space_fork(space);
+    for (unsigned i = 0; child && i < regions; i++)
+        ck_assert_uint_eq(load(child, FAR + ((uint64_t)i << 21)), 0);
+    ck_assert_uint_eq(guest_audit(), 0);
+}
+END_TEST
+
 START_TEST(same_run_gives_same_counts)
 {
     unsigned updates[2] = { 0, 0 }, reads[2] = { 0, 0 };
@@ -736,6 +753,7 @@ int main(void)
     tcase_add_loop_test(t, victims_of_zero_filled_pages_are_written_together, 0, 4);
     tcase_add_loop_test(t, clean_pages_are_dropped_without_a_write, 0, 4);
     tcase_add_loop_test(t, file_larger_than_memory_is_read_under_every_policy, 0, 4);
+    tcase_add_loop_test(t, empty_tables_make_room, 0, 4);
     tcase_add_loop_test(t, same_run_gives_same_counts, 0, 4);
     tcase_add_loop_test(t, clock_and_lru_keep_what_is_used, 0, 2);
     tcase_add_test(t, forked_pages_are_shared_until_written);
