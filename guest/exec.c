@@ -1,6 +1,6 @@
 /* exec: strings, then a new space, then the change. The old space stays whole until nothing can fail. */
 #include "exec.h"
-#include <linux/stat.h>
+#include "file_mode.h"
 #include "kernel.h"
 #include "schedule.h"
 #include "x86_cpu.h"
@@ -90,7 +90,7 @@ static int find_program(const char *path, const struct file **f, const char **wh
 {
     *f = archive_find(path);
     *why = !*f                    ? "no such file in the archive"
-           : !S_ISREG((*f)->mode) ? "not a regular file"
+           : !file_is_regular(*f) ? "not a regular file"
            : !((*f)->mode & 0111) ? "not executable"
                                   : NULL;
     return !*f ? -ENOENT : *why ? -EACCES : 0;

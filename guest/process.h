@@ -10,7 +10,7 @@
 #pragma once
 #include "descriptor.h"
 #include "fpu.h"
-#include "signal.h"
+#include "signals.h"
 #include "space.h"
 #include "trap.h"
 

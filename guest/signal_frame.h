@@ -9,7 +9,7 @@
  * 8 low */
 #pragma once
 #include "fpu.h"
-#include "signal.h"
+#include "signals.h"
 
 struct signal_registers {
     uint64_t r8, r9, r10, r11, r12, r13, r14, r15;

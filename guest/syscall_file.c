@@ -4,7 +4,7 @@
  *   2. names: open, access, chdir, getcwd, readlink
  *   3. descriptors: close, dup, fcntl, ioctl, lseek */
 #include <linux/fcntl.h>
-#include <linux/stat.h>
+#include "file_mode.h"
 #include "kernel.h"
 #include "syscall.h"
 
@@ -24,7 +24,7 @@ static int base_of(struct process *p, int dirfd, const char **base)
     struct open_file *o = descriptor_get(&p->files, (uint64_t)(int64_t)dirfd);
     if (!o)
         return -EBADF;
-    if (o->kind != OPEN_FILE || !S_ISDIR(o->file->mode))
+    if (o->kind != OPEN_FILE || !file_is_directory(o->file))
         return -ENOTDIR;
     *base = o->file->path;
     return 0;
@@ -67,8 +67,8 @@ static int64_t open_at(struct process *p, int dirfd, gva_t path, uint64_t flags)
     if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
         return -EEXIST;
     if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC))
-        return S_ISDIR(f->mode) ? -EISDIR : -EROFS;
-    if ((flags & O_DIRECTORY) && !S_ISDIR(f->mode))
+        return file_is_directory(f) ? -EISDIR : -EROFS;
+    if ((flags & O_DIRECTORY) && !file_is_directory(f))
         return -ENOTDIR;
     return descriptor_open(&p->files, f, (int)flags & FILE_FLAGS_SHOWN, flags & O_CLOEXEC);
 }
@@ -93,7 +93,7 @@ static int64_t access_at(struct process *p, int dirfd, gva_t path, uint64_t mode
         return -EINVAL;
     if (mode & ACCESS_OK_WRITE)
         return -EROFS;
-    return (mode & ACCESS_OK_EXECUTE) && !S_ISDIR(f->mode) && !(f->mode & 0111) ? -EACCES : 0;
+    return (mode & ACCESS_OK_EXECUTE) && !file_is_directory(f) && !(f->mode & 0111) ? -EACCES : 0;
 }
 
 int64_t sys_access(struct process *p, const uint64_t args[])
@@ -112,7 +112,7 @@ int64_t sys_chdir(struct process *p, const uint64_t args[])
     int error = find_from_program(p, AT_FDCWD, args[0], &f);
     if (error)
         return error;
-    if (!S_ISDIR(f->mode))
+    if (!file_is_directory(f))
         return -ENOTDIR;
     if (strlen(f->path) + 2 > CWD_SIZE)
         return -ENAMETOOLONG;

@@ -3,8 +3,8 @@
  *   1. reading   from the archive straight into the program's frames
  *   2. writing   to the console, by way of a buffer
  *   3. vectors */
-#include <linux/stat.h>
 #include <linux/uio.h>
+#include "file_mode.h"
 #include "kernel.h"
 #include "syscall.h"
 
@@ -36,7 +36,7 @@ static int64_t read_piece(struct process *p, const struct file *f, uint64_t offs
 static int64_t read_file(struct process *p, const struct file *f, uint64_t offset, gva_t to, uint64_t bytes)
 {
     uint64_t done = 0;
-    if (S_ISDIR(f->mode))
+    if (file_is_directory(f))
         return -EISDIR;
     if (offset >= f->size_bytes)
         return 0;

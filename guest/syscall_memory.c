@@ -1,7 +1,7 @@
 /* What programs ask of their memory: the checks that are Linux's; the rest is space.c's. */
 #include <linux/fcntl.h>
 #include <linux/mman.h>
-#include <linux/stat.h>
+#include "file_mode.h"
 #include "kernel.h"
 #include "syscall.h"
 
@@ -34,7 +34,7 @@ static int use_file(struct process *p, struct region *r, const uint64_t args[])
     struct open_file *o = descriptor_get(&p->files, args[4]);
     if (!o)
         return -EBADF;
-    if (o->kind != OPEN_FILE || !S_ISREG(o->file->mode))
+    if (o->kind != OPEN_FILE || !file_is_regular(o->file))
         return -ENODEV;
     if ((args[3] & MAP_TYPE) != MAP_PRIVATE && (args[2] & PROT_WRITE))
         return -EACCES;

@@ -1,12 +1,12 @@
 /* stat and its kin: what is known of a file, as Linux tells it. */
 #include <asm/stat.h>
 #include <linux/fcntl.h>
-#include <linux/stat.h>
+#include "file_mode.h"
 #include "kernel.h"
 #include "syscall.h"
 
 #define BLOCK_BYTES  512
-#define CONSOLE_MODE (S_IFIFO | 0600) /* what a program sees whose output goes into a pipe */
+#define CONSOLE_MODE (MODE_PIPE | 0600) /* what a program sees whose output goes into a pipe */
 
 static struct stat stat_of_file(const struct file *f)
 {

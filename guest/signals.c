@@ -1,5 +1,5 @@
 /* What processes want done with signals, and how signals reach them. */
-#include "signal.h"
+#include "signals.h"
 #include "kernel.h"
 #include "process.h"
 

@@ -1,8 +1,8 @@
 /* Signals, as Linux's on x86-64: who wants what (actions), what is on its way (pending), and what is held
  * back (blocked).
  *
- *   1. state and actions    signal.c
- *   2. sending              signal.c
+ *   1. state and actions    signals.c
+ *   2. sending              signals.c
  *   3. delivery             signal_deliver.c
  *
  * Not there: queues of real-time signals, and job control (what would stop a process is ignored). */
