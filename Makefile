@@ -93,10 +93,14 @@ $(O)/tests/%_test: $(O)/tests/%_test.c.o $(O)/libfaultvisor.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(LIBS)
 
-# The guest's memory side runs in test processes, too: its linear map is where a process can have it.
+# The guest kernel above platform.h runs in test processes, too: its linear map is where a process can have it. (Not its
+# FPU, which is the process's own.)
 HOSTED_OBJ := $(patsubst %,$(O)/hosted/guest/%.c.o,archive archive_path blk evict frames mapping memory pager pages policy \
-              policy_clock policy_fifo policy_lru policy_random regions space swap tables tar_header user_memory) \
-              $(O)/hosted/tests/guest_fake.c.o $(O)/hosted/tests/guest_audit.c.o
+              policy_clock policy_fifo policy_lru policy_random regions space swap tables tar_header user_memory \
+              command_line descriptor elf_image exec exec_stack fork main process random schedule signal_deliver signals \
+              syscall syscall_file syscall_io syscall_memory syscall_process syscall_signal syscall_stat syscall_system \
+              syscall_time trap wait) \
+              $(patsubst %,$(O)/hosted/tests/%.c.o,guest_fake guest_fake_cpu guest_audit)
 
 $(O)/hosted/%.c.o: %.c
 	$(call say,CC,$<)

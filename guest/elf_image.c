@@ -92,7 +92,7 @@ static const char *read_segments(struct elf_image *image, const Elf64_Ehdr *h, c
         const Elf64_Phdr *p = &headers[i];
         if (p->p_type == PT_INTERP)
             return "dynamically linked";
-        if (p->p_type != PT_LOAD || p->p_memsz == 0)
+        if (p->p_type != PT_LOAD || (p->p_memsz == 0 && p->p_filesz == 0))
             continue;
         const char *fault = segment_fault(p, file_size, base);
         if (!fault)

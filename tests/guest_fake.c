@@ -410,7 +410,7 @@ void panic(const char *format, ...)
     abort();
 }
 
-void fake_start(uint64_t frames, const char *policy, uint64_t seed)
+void fake_power_on(uint64_t frames, struct boot_info *boot)
 {
     void *memory = (void *)LINEAR_BASE;
     munmap(memory, (uint64_t)MAX_FRAMES * PAGE_SIZE);
@@ -423,14 +423,20 @@ void fake_start(uint64_t frames, const char *policy, uint64_t seed)
     fake_counts = (struct fake_counts){ 0 };
 
     /* As a boot leaves it: the kernel's image in the middle of what is free. */
-    struct boot_info boot = { .nr_frames = frames, .nr_free = 2, .cmdline = "" };
-    boot.free[0] = (struct frame_range){ pfn(1), frames / 2 - 1 };
-    boot.free[1] = (struct frame_range){ pfn(frames / 2 + 3), frames - frames / 2 - 3 };
+    *boot = (struct boot_info){ .nr_frames = frames, .nr_free = 2, .cmdline = "" };
+    boot->free[0] = (struct frame_range){ pfn(1), frames / 2 - 1 };
+    boot->free[1] = (struct frame_range){ pfn(frames / 2 + 3), frames - frames / 2 - 3 };
     for (unsigned i = 0; i < MAX_DISKS && fake_disks[i].sectors; i++) {
-        boot.disks[i].sectors = fake_disks[i].sectors;
-        boot.disks[i].read_only = fake_disks[i].read_only;
-        boot.disks[i].swap = fake_disks[i].swap;
-        boot.nr_disks = i + 1;
+        boot->disks[i].sectors = fake_disks[i].sectors;
+        boot->disks[i].read_only = fake_disks[i].read_only;
+        boot->disks[i].swap = fake_disks[i].swap;
+        boot->nr_disks = i + 1;
     }
+}
+
+void fake_start(uint64_t frames, const char *policy, uint64_t seed)
+{
+    struct boot_info boot;
+    fake_power_on(frames, &boot);
     require(memory_init(&boot, policy, seed), "no such policy");
 }

@@ -28,8 +28,9 @@ extern struct fake_counts fake_counts;
 extern bool fake_quiet;        /* messages of the kernel are not printed */
 extern char fake_message[256]; /* the last one */
 
-/* Power on: zero the memory, choose how many frames there are, call memory_init. Disks are as fake_disks
- * says. */
+/* Power on: zero the memory, choose how many frames there are. Disks are as fake_disks says. */
+void fake_power_on(uint64_t nr_frames, struct boot_info *boot);
+/* The same, then memory_init. */
 void fake_start(uint64_t nr_frames, const char *policy, uint64_t seed);
 void fake_disk_resize(unsigned disk, uint64_t sectors);
 
