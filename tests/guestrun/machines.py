@@ -66,7 +66,7 @@ class Local:
     def run(self, cases, done):
         self._execute(["disks"])
         waiting = queue.SimpleQueue()
-        for case in cases:
+        for case in sorted(cases, key=lambda case: bool(case.stanza.get("slow"))):  # what fails fast comes first
             waiting.put(case)
 
         def work():
