@@ -3,6 +3,7 @@
 #include <string.h>
 #include "pv/pv.h"
 #include "vmm/error.h"
+#include "vmm/json_text.h"
 #include "vmm/report.h"
 #include "vmm/substrate.h"
 
@@ -104,28 +105,11 @@ static void add_kvm_stat(void *arg, const char *name, uint64_t value)
     json_object_set_new(arg, name, number(value));
 }
 
-/* Bytes of a program's argument that are no UTF-8 become U+FFFD, as JSON cannot hold them. */
-static json_t *text_json(const char *text)
-{
-    json_t *s = json_string(text);
-    if (s)
-        return s;
-    char clean[4096];
-    size_t used = 0;
-    for (const char *c = text; *c && used + 4 < sizeof(clean); c++) {
-        if ((unsigned char)*c < 0x80)
-            clean[used++] = *c;
-        else
-            used += (size_t)sprintf(clean + used, "\xef\xbf\xbd");
-    }
-    return json_stringn(clean, used);
-}
-
 static json_t *program_json(const struct options *o)
 {
     json_t *program = json_array();
     for (int i = 0; i < o->argc; i++)
-        json_array_append_new(program, text_json(o->argv[i]));
+        json_array_append_new(program, json_text(o->argv[i]));
     return program;
 }
 
