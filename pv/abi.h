@@ -173,7 +173,7 @@ struct pv_shared_info {
     uint32_t event_mask;    /* INOUT: a set bit holds the event back */
     uint64_t clock_ns;      /* OUT: nanoseconds since the start, as of the last upcall or event */
     /* Steps of a fault that happen inside the guest kernel, told for traces; no call is made for them.
-     * The guest appends enum pv_step with a time stamp and counts; the host reads and resets at the next exit. */
+     * The guest appends enum pv_step with a time stamp and counts, as far as there is room; a host that traces reads and resets at the next exit. */
     uint32_t nr_steps; /* INOUT */
     uint32_t reserved;
     struct {

@@ -27,6 +27,13 @@ struct pv_frame_info {
     uint32_t audit_types, audit_refs; /* what pv_audit() counted */
 };
 
+/* What the paravirtual MMU has done for the guest. */
+enum pv_progress {
+    PV_FAULT_INFO_WRITTEN, /* address and error code are in the shared-info page */
+    PV_UPCALL_MADE,        /* the guest goes on in a handler of its kernel */
+    PV_TABLE_UPDATED,      /* all entries of one request were checked and stored */
+};
+
 struct pv_domain;
 
 /* The host's side. ctx is pv_domain.ctx. None of them may fail, except where a result is given. */
@@ -59,6 +66,8 @@ struct pv_ops {
     void (*note_hypercall)(void *ctx, unsigned op);
     /* Told likewise: an iret goes to user mode with these registers (an event may interrupt it at once). */
     void (*note_return)(void *ctx, const struct cpu_regs *to);
+    /* Told for traces. */
+    void (*note_progress)(void *ctx, enum pv_progress p);
 };
 
 /* One domain. The owner allocates it zeroed, fills the first part, and calls pv_init(). */

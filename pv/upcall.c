@@ -89,6 +89,7 @@ void pv_upcall(struct pv_domain *d, struct cpu_regs *regs, unsigned vector, uint
     regs->rsp = frame - sizeof(s.return_address);
     regs->rip = d->traps[vector];
     regs->rflags = pv_allowed_rflags(0);
+    d->ops->note_progress(d->ctx, PV_UPCALL_MADE);
 }
 
 /* 3. What leads to one. */
@@ -105,6 +106,7 @@ void pv_handle_trap(struct pv_domain *d, struct cpu_regs *regs, unsigned vector,
         struct pv_shared_info *shared = pv_shared(d);
         shared->fault_address = address;
         shared->fault_error = error;
+        d->ops->note_progress(d->ctx, PV_FAULT_INFO_WRITTEN);
     }
     pv_upcall(d, regs, vector, error);
     pv_settle(d);

@@ -110,6 +110,12 @@ static int apply_list(struct pv_domain *d, struct pv_update *list, uint64_t coun
 }
 
 /* 3. The hypercalls. */
+static void note_result(struct pv_domain *d, int error)
+{
+    if (!error)
+        d->ops->note_progress(d->ctx, PV_TABLE_UPDATED);
+}
+
 static bool too_many(struct pv_domain *d, uint64_t count)
 {
     if (count > PV_MAX_UPDATES - d->updates_in_exit)
@@ -126,7 +132,9 @@ int64_t pv_call_mmu_update(struct pv_domain *d, struct cpu_regs *regs, const uin
         return -PV_E2BIG;
     if (pv_copy_from_guest(d, d->updates, args[0], count * sizeof(d->updates[0])))
         return -PV_EFAULT;
-    return apply_list(d, d->updates, count);
+    int error = apply_list(d, d->updates, count);
+    note_result(d, error);
+    return error;
 }
 
 int64_t pv_call_update_va(struct pv_domain *d, struct cpu_regs *regs, const uint64_t args[4])
@@ -144,5 +152,6 @@ int64_t pv_call_update_va(struct pv_domain *d, struct cpu_regs *regs, const uint
      */
     if (!error && s.before & PTE_PRESENT && !takes_rights(&s))
         d->ops->flush_page(d->ctx, args[0]);
+    note_result(d, error);
     return error;
 }

@@ -50,6 +50,7 @@ struct machine {
     char console[PV_CONSOLE_MAX + 1];
     uint64_t console_bytes;
     unsigned notes[NR_PV_HYPERCALLS], nr_returns;
+    unsigned progress[PV_TABLE_UPDATED + 1];
     struct cpu_regs last_return;
     struct {
         uint64_t page, entry;
@@ -218,6 +219,11 @@ static void host_note_return(void *ctx, const struct cpu_regs *to)
     ((struct machine *)ctx)->last_return = *to;
 }
 
+static void host_note_progress(void *ctx, enum pv_progress p)
+{
+    ((struct machine *)ctx)->progress[p]++;
+}
+
 static const struct pv_ops host = {
     .frame = host_frame,
     .write_entry = host_write_entry,
@@ -237,6 +243,7 @@ static const struct pv_ops host = {
     .crash = host_crash,
     .note_hypercall = host_note_hypercall,
     .note_return = host_note_return,
+    .note_progress = host_note_progress,
 };
 
 /* What the domain builder does, before pv_init. */

@@ -2,7 +2,7 @@
  *   1. handlers, one a cause
  *   2. the table: constant, printable name, handler
  *   3. classify: which row is this exit?
- *   4. the loop: count, handle, charge, resume */
+ *   4. the loop: count, handle, charge, resume; the trace is told of each */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -31,10 +31,16 @@ static void deliver_tick(struct vmm *v)
         v->mode->event(v);
 }
 
+static void begin_fault(struct vmm *v, const struct monitor_trap *trap)
+{
+    ledger_begin(&v->ledger, ACCOUNT_FAULT, clock_now_ns());
+    trace_fault(v->trace, trap->address, trap->error, v->regs.rip);
+}
+
 static enum verdict handle_page_fault(struct vmm *v, const struct monitor_trap *trap)
 {
     if (!v->mode->in_kernel(v))
-        ledger_begin(&v->ledger, ACCOUNT_FAULT, clock_now_ns());
+        begin_fault(v, trap);
     v->mode->trap(v, trap);
     return go_on_or_stop(v);
 }
@@ -194,18 +200,44 @@ static bool changes_registers(enum exit_cause cause)
     return cause != EXIT_SIGNAL && cause != EXIT_WINDOW;
 }
 
+static void charge(struct vmm *v, enum exit_cause cause)
+{
+    enum account payer = ledger_charge(&v->ledger, clock_now_ns());
+    trace_charged(v->trace, cause, payer, &v->ledger);
+}
+
 /* Exits that the monitor needed for itself while the last one was handled. */
 static void charge_drains(struct vmm *v)
 {
     for (; v->monitor.nr_drains; v->monitor.nr_drains--) {
         ledger_exit(&v->ledger, EXIT_DRAIN);
-        ledger_charge(&v->ledger, clock_now_ns());
+        trace_drained(v->trace, ledger_charge(&v->ledger, clock_now_ns()));
     }
+}
+
+static enum trace_lane lane_of_guest(const struct vmm *v)
+{
+    return v->mode->in_kernel(v) ? LANE_KERNEL : LANE_PROGRAM;
+}
+
+static void trace_return(struct vmm *v)
+{
+    trace_returned(v->trace, lane_of_guest(v));
+    if (v->mode->tell_steps)
+        v->mode->tell_steps(v);
+}
+
+static void resume(struct vmm *v)
+{
+    trace_work(v->trace, v->monitor.nr_stores, v->monitor.nr_flushes, v->monitor.root_pending);
+    monitor_resume(&v->monitor, &v->regs);
 }
 
 static enum verdict handle_exit(struct vmm *v, int result)
 {
     struct monitor_trap trap = { 0 };
+    if (v->trace)
+        trace_return(v);
     enum exit_cause cause = classify(v, result, &trap);
     ledger_exit(&v->ledger, cause);
     enum verdict verdict = exit_table[cause].handle(v, &trap);
@@ -215,18 +247,21 @@ static enum verdict handle_exit(struct vmm *v, int result)
     }
     if (verdict == STOP)
         ledger_end(&v->ledger, false, false);
-    ledger_charge(&v->ledger, clock_now_ns());
+    charge(v, cause);
     charge_drains(v);
     if (verdict == GO_ON && changes_registers(cause))
-        monitor_resume(&v->monitor, &v->regs);
+        resume(v);
+    if (v->trace)
+        trace_resumes(v->trace, verdict == GO_ON ? lane_of_guest(v) : LANE_VMM);
     return verdict;
 }
 
 int run_loop(struct vmm *v)
 {
     ledger_exit(&v->ledger, EXIT_BOOT);
-    ledger_charge(&v->ledger, clock_now_ns());
-    monitor_resume(&v->monitor, &v->regs);
+    charge(v, EXIT_BOOT);
+    resume(v);
+    trace_resumes(v->trace, LANE_KERNEL);
     enum verdict verdict;
     do {
         int result = machine_run(&v->machine);

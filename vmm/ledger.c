@@ -111,14 +111,14 @@ static enum account payer(const struct ledger *l)
     return l->account;
 }
 
-void ledger_charge(struct ledger *l, uint64_t now_ns)
+enum account ledger_charge(struct ledger *l, uint64_t now_ns)
 {
     enum account account = payer(l);
     l->accounts[account]++;
     if (account == l->account)
         l->spent++;
     if (!l->ended)
-        return;
+        return account;
     struct tally *t = tally_of(l);
     if (t)
         tally_add(t, l->spent, now_ns - l->began_ns);
@@ -126,6 +126,7 @@ void ledger_charge(struct ledger *l, uint64_t now_ns)
     l->began_ns = l->next_began_ns;
     l->spent = 0;
     l->fault_disk = false;
+    return account;
 }
 
 uint64_t ledger_unfinished(const struct ledger *l)

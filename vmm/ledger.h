@@ -88,7 +88,8 @@ void ledger_note_idle(struct ledger *l);
 /* A program goes on, or the machine ends. For a fault: same_place, it goes on where it faulted; write_to_present, it wanted
  * to write to a page that was there. */
 void ledger_end(struct ledger *l, bool same_place, bool write_to_present);
-void ledger_charge(struct ledger *l, uint64_t now_ns);
+/* Who paid for it. */
+enum account ledger_charge(struct ledger *l, uint64_t now_ns);
 
 /* Exits of a fault that never ended, because the run did: what is charged to faults but to no class. */
 uint64_t ledger_unfinished(const struct ledger *l);

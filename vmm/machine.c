@@ -185,6 +185,15 @@ int machine_run(struct machine *m)
     return fail(error, "the CPU does not run (KVM_RUN)");
 }
 
+int64_t machine_tsc_offset(const struct machine *m)
+{
+    int64_t offset = 0;
+    struct kvm_device_attr attribute = {
+        .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .addr = (uintptr_t)&offset
+    };
+    return ioctl(m->vcpu_fd, KVM_GET_DEVICE_ATTR, &attribute) == 0 ? offset : 0;
+}
+
 int machine_set_msr(struct machine *m, uint32_t index, uint64_t value)
 {
     struct {

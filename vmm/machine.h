@@ -45,6 +45,9 @@ static inline void *machine_frame(const struct machine *m, mfn_t f)
  * Synced registers are in run->s.regs, general and special. */
 int machine_run(struct machine *m);
 
+/* The guest's time stamp counter less the host's, as far as KVM tells: 0 where it does not. */
+int64_t machine_tsc_offset(const struct machine *m);
+
 /* Write one MSR of the CPU. 0, or -EINVAL if the CPU refuses the value. */
 int machine_set_msr(struct machine *m, uint32_t index, uint64_t value);
 

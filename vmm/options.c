@@ -53,6 +53,7 @@ void options_print_help(void)
         "What is told:\n"
         "      --stats            print exits per fault to standard error at the end\n"
         "      --stats-json FILE  write all counts to FILE (- for standard output)\n"
+        "      --trace FILE       record every exit and every step of every fault, for 'faultvisor trace' and Perfetto\n"
         "  -q, --quiet            do not pass on the guest kernel's messages\n"
         "\n"
         "For tests:\n"

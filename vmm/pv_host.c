@@ -1,7 +1,7 @@
 /* The paravirtual mode.
  *   1. what pv/ asks of its host: memory and the CPU's tables
  *   2. services of hypercalls
- *   3. counting
+ *   3. counting, and the steps of a fault for the trace
  *   4. traps, events, start */
 #include <errno.h>
 #include <signal.h>
@@ -98,10 +98,17 @@ static int64_t host_disk_setup(void *ctx, uint64_t disk, const struct pv_disk_qu
 static int64_t host_disk_notify(void *ctx, uint64_t mask)
 {
     struct vmm *v = ctx;
+    uint64_t began_ns = trace_begin(v->trace);
+    unsigned requests = 0;
     ledger_note_disk(&v->ledger);
     for (int i = PV_MAX_DISKS - 1; i >= 0; i--)
-        if ((mask >> i & 1) && (unsigned)i < v->nr_disks && virtqueue_process(&v->queues[i], v->disks[i]) < 0)
-            return -PV_EINVAL;
+        if ((mask >> i & 1) && (unsigned)i < v->nr_disks) {
+            int done = virtqueue_process(&v->queues[i], v->disks[i]);
+            if (done < 0)
+                return -PV_EINVAL;
+            requests += (unsigned)done;
+        }
+    trace_disk(v->trace, began_ns, requests);
     return 0;
 }
 
@@ -155,11 +162,14 @@ static void host_crash(void *ctx, const char *reason)
                  (unsigned long long)v->regs.rip, (unsigned long long)v->regs.rsp);
 }
 
-/* 3. Counting. */
+/* 3. Counting, and the steps of a fault for the trace. */
 
 static void host_note_hypercall(void *ctx, unsigned op)
 {
-    ((struct vmm *)ctx)->hypercalls[op]++;
+    struct vmm *v = ctx;
+    v->hypercalls[op]++;
+    if (op == PV_MMU_UPDATE || op == PV_UPDATE_VA)
+        trace_step(v->trace, STEP_UPDATE_REQUESTED);
 }
 
 static void host_note_return(void *ctx, const struct cpu_regs *to)
@@ -171,6 +181,38 @@ static void host_note_return(void *ctx, const struct cpu_regs *to)
     h->returned = true;
     bool same_place = to->rip == h->fault_rip && h->domain.user_root.n == h->fault_root.n;
     ledger_end(&v->ledger, same_place, h->fault_is_write_to_present);
+    trace_over(v->trace);
+}
+
+static void host_note_progress(void *ctx, enum pv_progress p)
+{
+    static const enum trace_step steps[] = {
+        [PV_FAULT_INFO_WRITTEN] = STEP_FAULT_INFO_WRITTEN,
+        [PV_UPCALL_MADE] = STEP_UPCALL,
+        [PV_TABLE_UPDATED] = STEP_TABLE_UPDATED,
+    };
+    trace_step(((struct vmm *)ctx)->trace, steps[p]);
+}
+
+/* What the guest tells is only drawn: an unknown step is left out. Each field is read once, as the guest may change it. */
+static void pv_tell_steps(struct vmm *v)
+{
+    static const enum trace_step known[] = {
+        [PV_STEP_FRAME_ALLOCATED] = STEP_FRAME_ALLOCATED,
+        [PV_STEP_VICTIM_OUT] = STEP_VICTIM_OUT,
+        [PV_STEP_PAGE_IN] = STEP_PAGE_IN,
+    };
+    volatile struct pv_shared_info *shared = pv_shared(&host_of(v)->domain);
+    struct trace_told_step told[PV_MAX_STEPS];
+    uint32_t listed = shared->nr_steps;
+    unsigned count = 0;
+    for (uint32_t i = 0; i < listed && i < PV_MAX_STEPS; i++) {
+        uint64_t step = shared->steps[i].step;
+        if (step >= PV_STEP_FRAME_ALLOCATED && step <= PV_STEP_PAGE_IN)
+            told[count++] = (struct trace_told_step){ known[step], shared->steps[i].tsc };
+    }
+    shared->nr_steps = 0;
+    trace_told(v->trace, told, count);
 }
 
 static const struct pv_ops host_ops = {
@@ -192,6 +234,7 @@ static const struct pv_ops host_ops = {
     .crash = host_crash,
     .note_hypercall = host_note_hypercall,
     .note_return = host_note_return,
+    .note_progress = host_note_progress,
 };
 
 /* 4. Traps, events, start. */
@@ -205,6 +248,7 @@ static void pv_trap(struct vmm *v, const struct monitor_trap *t)
 {
     struct pv_host *h = host_of(v);
     if (t->vector == VEC_PF && !pv_in_kernel(v)) {
+        trace_step(v->trace, STEP_DOMAIN_FOUND);
         h->fault_rip = v->regs.rip;
         h->fault_root = h->domain.user_root;
         h->fault_is_write_to_present = (t->error & PF_ERR_PRESENT) && (t->error & PF_ERR_WRITE);
@@ -304,4 +348,5 @@ const struct mode mode_pv = {
     .in_kernel = pv_in_kernel,
     .audit = pv_audit_run,
     .stop = pv_stop,
+    .tell_steps = pv_tell_steps,
 };

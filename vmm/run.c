@@ -10,6 +10,7 @@
 #include "vmm/error.h"
 #include "vmm/report.h"
 #include "vmm/run.h"
+#include "vmm/substrate.h"
 #include "vmm/vmm.h"
 
 extern const uint8_t embedded_kernel[], embedded_kernel_end[];
@@ -102,6 +103,23 @@ static int status_of_start(int err)
     return err == -ENODEV ? STATUS_NO_KVM : STATUS_HOST;
 }
 
+static int start_trace(struct vmm *v)
+{
+    const struct options *o = v->options;
+    const struct trace_about about = {
+        .mode = v->mode->name,
+        .substrate = substrate_name(),
+        .program = o->argv,
+        .program_words = o->argc,
+        .start_ns = v->start_ns,
+        .tsc_offset = machine_tsc_offset(&v->machine),
+    };
+    if (!o->trace)
+        return 0;
+    v->trace = trace_open(o->trace, &about);
+    return v->trace ? 0 : -EIO;
+}
+
 /* Everything is open: start the domain, run it, report. */
 static int run_machine(struct vmm *v, const struct kernel_image *kernel)
 {
@@ -111,10 +129,12 @@ static int run_machine(struct vmm *v, const struct kernel_image *kernel)
     err = v->mode->start(v, kernel);
     if (err)
         return err == -ENOEXEC || err == -ENOMEM || err == -E2BIG ? STATUS_BAD_INPUT : STATUS_HOST;
+    if (start_trace(v) < 0)
+        return STATUS_HOST;
     err = run_loop(v);
     v->end_ns = clock_now_ns();
-    int status = status_of_end(v, err);
-    return report(v, check_books(v, status));
+    int status = report(v, check_books(v, status_of_end(v, err)));
+    return trace_close(v->trace) < 0 ? STATUS_HOST : status;
 }
 
 static int run_with_kernel(struct vmm *v, const struct kernel_image *kernel)

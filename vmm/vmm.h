@@ -8,6 +8,7 @@
 #include "vmm/machine.h"
 #include "vmm/monitor.h"
 #include "vmm/options.h"
+#include "vmm/trace.h"
 #include "vmm/virtqueue.h"
 #include "pv/abi.h"
 
@@ -28,6 +29,8 @@ struct mode {
     /* Recount what the mode counts; the number of disagreements, each told. */
     unsigned (*audit)(struct vmm *v);
     void (*stop)(struct vmm *v);
+    /* Pass on to the trace what steps the guest told of since the last exit; NULL in a mode whose guests tell none. */
+    void (*tell_steps)(struct vmm *v);
 };
 
 struct vmm {
@@ -45,6 +48,7 @@ struct vmm {
     uint64_t hypercalls[NR_PV_HYPERCALLS];
     uint64_t start_ns, first_program_ns; /* of clock_now_ns */
     uint64_t end_ns;
+    struct trace *trace; /* NULL: none is wanted */
 };
 
 /* Run until the domain ends, or something stops us. 0: see v->domain; -EINTR: see clock.h; other negative errno: said. */

@@ -1,0 +1,292 @@
+/* Recording.
+ *   1. the buffer
+ *   2. what is in progress: a fault, a system call, ...
+ *   3. events of one exit, in the order in which they are called
+ *   4. opening and closing */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <x86intrin.h>
+#include "vmm/clock.h"
+#include "vmm/error.h"
+#include "vmm/trace.h"
+#include "vmm/trace_write.h"
+
+#define NR_RECORDS  16384
+#define FLUSH_ABOVE (NR_RECORDS * 3 / 4)
+#define FILE_BUFFER (1u << 20)
+#define NOTHING     ACCOUNT_PROGRAM /* as what is in progress */
+
+struct stamp {
+    uint64_t ns, tsc;
+};
+
+struct trace {
+    FILE *file;
+    char *path;
+    struct trace_about about;
+    struct stamp resumed, returned; /* around the last KVM_RUN */
+    struct trace_record exit;       /* the one that is being handled */
+    bool exit_is_open;
+
+    /* In progress. */
+    enum account account;
+    struct trace_record activity; /* its span, as far as it is known; for faults: RECORD_FAULT */
+    bool over;                    /* its steps are: the program goes on after this exit */
+    bool ended;                   /* with this exit, says the ledger */
+    enum account next;
+    uint32_t nr_faults;
+
+    unsigned nr_records;
+    struct trace_record records[NR_RECORDS];
+};
+
+uint64_t trace_clock(void)
+{
+    return clock_now_ns();
+}
+
+static struct stamp stamp_now(void)
+{
+    return (struct stamp){ clock_now_ns(), __rdtsc() };
+}
+
+/* 1. The buffer. */
+
+static void flush(struct trace *t)
+{
+    for (unsigned i = 0; i < t->nr_records; i++)
+        trace_write_record(t->file, &t->records[i], t->about.start_ns);
+    t->nr_records = 0;
+}
+
+static void put(struct trace *t, const struct trace_record *r)
+{
+    if (t->nr_records == NR_RECORDS)
+        flush(t);
+    t->records[t->nr_records++] = *r;
+}
+
+/* Between faults: nobody's time but the program's, and told. */
+static void flush_with_pause(struct trace *t)
+{
+    struct trace_record pause = { .kind = RECORD_PAUSE, .ns = t->resumed.ns };
+    flush(t);
+    t->resumed = stamp_now();
+    pause.duration_ns = t->resumed.ns - pause.ns;
+    put(t, &pause);
+}
+
+/* 2. In progress. */
+
+static uint32_t fault_in_progress(const struct trace *t)
+{
+    return t->account == ACCOUNT_FAULT ? t->nr_faults : 0;
+}
+
+static void begin(struct trace *t, enum account account, uint64_t ns)
+{
+    t->account = account;
+    t->over = false;
+    t->activity = (struct trace_record){ .kind = RECORD_ACTIVITY, .what = account, .ns = ns };
+}
+
+static void charge(struct trace *t, enum account payer)
+{
+    if (payer == t->account)
+        t->activity.exits++;
+}
+
+static void end(struct trace *t, bool goes_on)
+{
+    if (t->account == ACCOUNT_FAULT && goes_on)
+        put(t, &(struct trace_record){
+                   .kind = RECORD_STEP, .what = STEP_RESUMED, .ns = t->resumed.ns, .fault = t->nr_faults });
+    t->activity.from = t->account == ACCOUNT_FAULT && !goes_on;
+    t->activity.duration_ns = t->resumed.ns - t->activity.ns;
+    if (t->account != NOTHING)
+        put(t, &t->activity);
+    begin(t, t->next, t->resumed.ns);
+    t->ended = false;
+}
+
+/* 3. One exit. */
+
+void trace_add_return(struct trace *t, enum trace_lane from)
+{
+    t->returned = stamp_now();
+    t->exit = (struct trace_record){ .kind = RECORD_EXIT, .from = from, .ns = t->returned.ns };
+    t->exit_is_open = true;
+    if (from == LANE_KERNEL)
+        put(t, &(struct trace_record){ .kind = RECORD_RUN,
+                                       .fault = fault_in_progress(t),
+                                       .ns = t->resumed.ns,
+                                       .duration_ns = t->returned.ns - t->resumed.ns });
+}
+
+void trace_add_fault(struct trace *t, gva_t address, uint32_t error, gva_t rip)
+{
+    begin(t, ACCOUNT_FAULT, t->returned.ns);
+    t->nr_faults++;
+    t->activity.kind = RECORD_FAULT;
+    t->activity.fault = t->nr_faults;
+    t->activity.address = address;
+    t->activity.error = error;
+    t->activity.rip = rip;
+    put(t, &(struct trace_record){
+               .kind = RECORD_STEP, .what = STEP_CAUGHT, .ns = t->returned.ns, .fault = t->nr_faults });
+}
+
+void trace_add_step(struct trace *t, enum trace_step step, enum trace_source source)
+{
+    uint32_t fault = fault_in_progress(t);
+    if (fault && !t->over)
+        put(t, &(struct trace_record){
+                   .kind = RECORD_STEP, .what = step, .from = source, .ns = clock_now_ns(), .fault = fault });
+}
+
+void trace_add_end(struct trace *t)
+{
+    t->over = true;
+}
+
+/* The counter of the guest may be KVM's, which is ours and an offset, or ours: whichever lies in between. */
+static uint64_t ns_of_guest_tsc(const struct trace *t, uint64_t tsc)
+{
+    uint64_t length = t->returned.tsc - t->resumed.tsc;
+    uint64_t since = tsc - (uint64_t)t->about.tsc_offset - t->resumed.tsc;
+    if (since > length)
+        since = tsc - t->resumed.tsc;
+    if (since > length || !length)
+        return t->returned.ns;
+    double part = (double)since / (double)length;
+    return t->resumed.ns + (uint64_t)(part * (double)(t->returned.ns - t->resumed.ns));
+}
+
+void trace_add_told(struct trace *t, const struct trace_told_step *told, unsigned count)
+{
+    uint32_t fault = fault_in_progress(t);
+    uint64_t last = t->resumed.ns;
+    for (unsigned i = 0; i < count && fault; i++) {
+        uint64_t ns = ns_of_guest_tsc(t, told[i].tsc);
+        last = ns > last ? ns : last;
+        put(t,
+            &(struct trace_record){
+                .kind = RECORD_STEP, .what = told[i].step, .from = SOURCE_TOLD, .ns = last, .fault = fault });
+    }
+}
+
+void trace_add_disk(struct trace *t, uint64_t began_ns, unsigned requests)
+{
+    put(t, &(struct trace_record){ .kind = RECORD_DISK,
+                                   .fault = fault_in_progress(t),
+                                   .exits = requests,
+                                   .ns = began_ns,
+                                   .duration_ns = clock_now_ns() - began_ns });
+}
+
+void trace_add_charge(struct trace *t, enum exit_cause cause, enum account payer, const struct ledger *after)
+{
+    if (!after->ended && after->account != t->account)
+        begin(t, after->account, t->returned.ns);
+    t->exit.what = cause;
+    t->exit.payer = payer;
+    t->exit.fault = payer == ACCOUNT_FAULT ? t->nr_faults : 0;
+    charge(t, payer);
+    t->ended = after->ended;
+    t->next = after->account;
+    if (after->ended && t->account == ACCOUNT_FAULT)
+        t->activity.what = after->fault_class;
+}
+
+void trace_add_drain(struct trace *t, enum account payer)
+{
+    uint32_t fault = payer == ACCOUNT_FAULT ? t->nr_faults : 0;
+    if (!t->ended)
+        charge(t, payer);
+    put(t, &(struct trace_record){ .kind = RECORD_EXIT,
+                                   .what = EXIT_DRAIN,
+                                   .from = LANE_MONITOR,
+                                   .to = LANE_MONITOR,
+                                   .payer = payer,
+                                   .fault = fault,
+                                   .ns = clock_now_ns() });
+}
+
+void trace_add_work(struct trace *t, unsigned stores, unsigned flushes, bool root)
+{
+    if (!stores && !flushes && !root)
+        return;
+    put(t, &(struct trace_record){ .kind = RECORD_WORK,
+                                   .from = root,
+                                   .fault = fault_in_progress(t),
+                                   .exits = stores,
+                                   .error = flushes,
+                                   .ns = clock_now_ns() });
+}
+
+void trace_add_resume(struct trace *t, enum trace_lane to)
+{
+    t->resumed = stamp_now();
+    t->exit.to = to;
+    t->exit.duration_ns = t->resumed.ns - t->exit.ns;
+    if (t->exit_is_open)
+        put(t, &t->exit);
+    t->exit_is_open = false;
+    if (t->ended)
+        end(t, to != LANE_VMM);
+    if (t->nr_records > FLUSH_ABOVE && t->account != ACCOUNT_FAULT)
+        flush_with_pause(t);
+}
+
+/* 4. Opening and closing. */
+
+static void destroy(struct trace *t)
+{
+    if (t->file)
+        fclose(t->file);
+    free(t->path);
+    free(t);
+}
+
+struct trace *trace_open(const char *path, const struct trace_about *about)
+{
+    struct trace *t = calloc(1, sizeof(*t));
+    char *name = t ? strdup(path) : NULL;
+    if (!name) {
+        fail(ENOMEM, "cannot record a trace");
+        free(t);
+        return NULL;
+    }
+    t->path = name;
+    t->about = *about;
+    t->file = fopen(path, "we");
+    if (!t->file) {
+        fail(errno, "cannot write the trace to %s", path);
+        destroy(t);
+        return NULL;
+    }
+    setvbuf(t->file, NULL, _IOFBF, FILE_BUFFER);
+    t->resumed = t->returned = stamp_now();
+    t->exit = (struct trace_record){ .kind = RECORD_EXIT, .from = LANE_MONITOR, .ns = t->returned.ns };
+    t->exit_is_open = true; /* the monitor's start, which the run loop charges first */
+    begin(t, ACCOUNT_BOOT, about->start_ns);
+    trace_write_head(t->file, about);
+    return t;
+}
+
+int trace_close(struct trace *t)
+{
+    if (!t)
+        return 0;
+    flush(t);
+    trace_write_tail(t->file);
+    bool bad = ferror(t->file);
+    errno = 0;
+    int err = 0;
+    if (fclose(t->file) == EOF || bad)
+        err = fail(errno ? errno : EIO, "cannot write the trace to %s", t->path);
+    t->file = NULL;
+    destroy(t);
+    return err;
+}
