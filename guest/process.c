@@ -104,3 +104,11 @@ void process_end(struct process *p, int wait_status)
     reparent_children(p);
     process_child_ended(p->parent, p);
 }
+
+void process_kill_for_memory(struct process *p)
+{
+    struct memory_state m = memory_state();
+    kprintf("out of memory: frames %lu of %lu free, swap %lu of %lu free: killed %s[%d]\n", m.free, m.frames,
+            m.swap_free, m.swap, p->name, p->pid);
+    process_end(p, SIGNAL_KILL);
+}

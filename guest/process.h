@@ -85,4 +85,6 @@ void process_release_vfork(struct process *child);
 /* 4. End it, with wait4's status: exit code << 8, or the number of the signal. If it is pid 1, the machine
  * stops and this does not return. Its space is gone afterwards; the caller goes to schedule(). */
 void process_end(struct process *p, int wait_status);
+/* End it because it needs memory, and neither a frame nor a place in swap is left; the log says so. */
+void process_kill_for_memory(struct process *p);
 #define WAIT_STATUS_EXITED(code) (((code)&0xff) << 8)

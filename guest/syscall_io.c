@@ -30,6 +30,8 @@ static int64_t read_piece(struct process *p, const struct file *f, uint64_t offs
 {
     enum touch why;
     void *at = space_reach(p->space, to, ACCESS_WRITE, &why);
+    if (!at && why == TOUCH_NO_MEMORY)
+        process_kill_for_memory(p);
     return at ? archive_read(f, offset, at, bytes) : -EFAULT;
 }
 

@@ -45,14 +45,6 @@ static unsigned access_of(uint64_t error_code)
     return error_code & PF_ERR_WRITE ? ACCESS_WRITE : ACCESS_READ;
 }
 
-static void kill_for_memory(struct process *p)
-{
-    struct memory_state m = memory_state();
-    kprintf("out of memory: frames %lu of %lu free, swap %lu of %lu free: killed %s[%d]\n", m.free, m.frames,
-            m.swap_free, m.swap, p->name, p->pid);
-    process_end(p, SIGNAL_KILL);
-}
-
 static const char *forbidden_access(unsigned access)
 {
     return access == ACCESS_EXEC    ? "the mapping may not be executed"
@@ -72,7 +64,7 @@ static void page_fault(struct process *p)
     p->signals.fault.address = address;
     switch (touch) {
     case TOUCH_NO_MEMORY:
-        kill_for_memory(p);
+        process_kill_for_memory(p);
         break;
     case TOUCH_IO_ERROR:
         raise(p, SIGNAL_BUS, SIGNAL_CODE_ADRERR, address, "no such page in the file, or the disk failed");

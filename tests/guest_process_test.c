@@ -136,6 +136,19 @@ START_TEST(memory_that_has_run_out_kills_and_says_so)
 }
 END_TEST
 
+START_TEST(a_read_into_memory_that_has_run_out_kills_too)
+{
+    boot();
+    fake_store(PATH_AT, "/bin/prog", 10);
+    ck_assert_int_eq((int)fake_call(__NR_open, PATH_AT, 0), 3);
+    gva_t at = (gva_t)fake_call(__NR_mmap, 0, 1024 * PAGE_SIZE, 3, 0x22, ~0ull, 0);
+    for (unsigned i = 0; !fake_cpu.stopped && i < 1024; i++)
+        fake_call(__NR_pread64, 3, at + i * PAGE_SIZE, 1, 0);
+    ck_assert(fake_cpu.stopped);
+    ck_assert_int_eq(fake_cpu.status, 137);
+}
+END_TEST
+
 START_TEST(fork_returns_twice_and_memory_parts)
 {
     boot();
@@ -449,6 +462,7 @@ int main(void)
     tcase_add_test(t, the_end_of_pid_1_is_the_end_of_the_machine);
     tcase_add_test(t, a_fault_without_a_handler_kills_and_says_where);
     tcase_add_test(t, memory_that_has_run_out_kills_and_says_so);
+    tcase_add_test(t, a_read_into_memory_that_has_run_out_kills_too);
     tcase_add_test(t, fork_returns_twice_and_memory_parts);
     tcase_add_test(t, wait4_waits_for_the_end_of_a_child);
     tcase_add_test(t, a_child_that_has_ended_waits_for_its_parent);
