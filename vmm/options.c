@@ -15,7 +15,7 @@
 
 enum { OPT_SEED = 256, OPT_STATS, OPT_STATS_JSON, OPT_AUDIT, OPT_DISK_ERROR, OPT_TRACE };
 
-static const struct option long_options[] = {
+const struct option options_long[] = {
     { "mode", required_argument, NULL, 'M' },
     { "memory", required_argument, NULL, 'm' },
     { "kernel", required_argument, NULL, 'k' },
@@ -33,6 +33,7 @@ static const struct option long_options[] = {
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
+const char options_short[] = "+M:m:k:d:s:p:t:qh";
 
 void options_print_help(void)
 {
@@ -118,8 +119,8 @@ static bool parse_word(const char *option, const char *text, const char *const *
     return false;
 }
 
-static const char *const modes[] = { "pv", NULL };
-static const char *const policies[] = { "clock", "fifo", "lru", "random", NULL };
+const char *const options_modes[] = { "pv", NULL };
+const char *const options_policies[] = { "clock", "fifo", "lru", "random", NULL };
 
 /* One option. False: it was wrong, and that was told. */
 static bool take_option(struct options *o, int option, const char *value)
@@ -127,7 +128,7 @@ static bool take_option(struct options *o, int option, const char *value)
     uint64_t number;
     switch (option) {
     case 'M':
-        return parse_word("mode", value, modes, &o->mode);
+        return parse_word("mode", value, options_modes, &o->mode);
     case 'm':
         return parse_memory(value, &o->memory_bytes);
     case 'k':
@@ -140,7 +141,7 @@ static bool take_option(struct options *o, int option, const char *value)
         o->swap = value;
         return true;
     case 'p':
-        return parse_word("policy", value, policies, &o->policy);
+        return parse_word("policy", value, options_policies, &o->policy);
     case OPT_SEED:
         return parse_number("seed", value, UINT64_MAX, &o->seed);
     case OPT_STATS:
@@ -176,7 +177,7 @@ int options_parse(struct options *o, int argc, char **argv)
     *o = (struct options){ .mode = "pv", .memory_bytes = DEFAULT_MEMORY, .seed = 1 };
     optind = 1;
     int option;
-    while ((option = getopt_long(argc, argv, "+M:m:k:d:s:p:t:qh", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, options_short, options_long, NULL)) != -1) {
         if (option == 'h') {
             options_print_help();
             return 1;

@@ -1,5 +1,6 @@
 /* The command line of `faultvisor run`. */
 #pragma once
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,3 +40,9 @@ struct options {
 int options_parse(struct options *o, int argc, char **argv);
 
 void options_print_help(void);
+
+/* For commands that take the options of run besides their own: its tables for getopt_long (the long one ends with a row of
+ * zeros; values of options without a letter begin at 256), and the words that --mode and --policy take (NULL at the end). */
+extern const struct option options_long[];
+extern const char options_short[];
+extern const char *const options_modes[], *const options_policies[];
