@@ -28,6 +28,7 @@ VMM_ASM    := $(wildcard vmm/*.S vmm/*/*.S)
 MMU_SRC    := $(wildcard pv/*.c shadow/*.c)
 GUEST_SRC  := $(wildcard guest/*.c guest/*.S)
 PROGRAMS   := $(patsubst guest/programs/%.c,$(O)/programs/%,$(wildcard guest/programs/*.c))
+KERNELS    := $(patsubst tests/kernels/%.c,$(O)/kernels/%.elf,$(wildcard tests/kernels/*.c))
 TESTS      := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/*_test.c))
 
 LIB_OBJ    := $(patsubst %,$(O)/%.o,$(filter-out vmm/main.c,$(VMM_SRC)) $(VMM_ASM) $(MMU_SRC))
@@ -36,10 +37,11 @@ MMU_BARE   := $(patsubst %,$(O)/bare/%.o,$(MMU_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs disk check check-source check-unit check-guests check-nested install uninstall clean help
+.PHONY: all programs kernels disk check check-source check-unit check-guests check-nested install uninstall clean help
 
-all: $(O)/faultvisor $(O)/guest/kernel.elf programs
+all: $(O)/faultvisor $(O)/guest/kernel.elf programs kernels
 programs: $(PROGRAMS)
+kernels: $(KERNELS)
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -81,6 +83,12 @@ $(O)/bare/%.S.o: %.S
 $(O)/programs/%: guest/programs/%.c
 	$(call say,MUSL,$<)
 	$(Q)mkdir -p $(@D) && $(MUSL_CC) -std=c17 -O2 -static -D_GNU_SOURCE $(WARN) -Iguest/programs -MMD -MP -MF $@.d -o $@ $<
+
+# Kernels of a few lines, for tests and as examples.
+$(O)/kernels/%.elf: tests/kernels/%.c tests/kernels/kernel.ld
+	$(call say,KERNEL,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(GUEST_CPPFLAGS) $(BARE) -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+		-Wl,-z,max-page-size=4096 -MMD -MP -MF $@.d -T tests/kernels/kernel.ld -o $@ $<
 
 # The sample disk: the programs, and files for them to read.
 disk: $(O)/sample.tar
