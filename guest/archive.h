@@ -23,5 +23,8 @@ unsigned archive_disk(void);
 /* Look a path up, "." and ".." and a leading "/" resolved, symbolic and hard links followed. NULL: no such file. */
 const struct file *archive_find(const char *path);
 
+/* What is in a directory, one after the other: starts with NULL, ends with NULL. Links are told as links. */
+const struct file *archive_next_member(const struct file *directory, const struct file *after);
+
 /* Read bytes of a file into kernel memory (linear map). Returns the bytes read, short only at the end of the file, or -EIO. */
 int64_t archive_read(const struct file *f, uint64_t offset, void *to, uint64_t bytes);

@@ -116,3 +116,22 @@ const struct file *archive_find(const char *path)
         return &root;
     return e ? &e->file : NULL;
 }
+
+static bool is_member(const struct file *directory, const struct archive_entry *e)
+{
+    size_t length = strlen(directory->path);
+    const char *name = e->file.path;
+    if (length && (strncmp(name, directory->path, length) != 0 || name[length++] != '/'))
+        return false;
+    return name[length] && !strchr(name + length, '/') && archive_entry_find(name) == e;
+}
+
+const struct file *archive_next_member(const struct file *directory, const struct file *after)
+{
+    const struct archive_entry *e = after ? ((const struct archive_entry *)after)->next : archive_entries;
+    while (e && !is_member(directory, e))
+        e = e->next;
+    return e ? &e->file : NULL;
+}
+
+_Static_assert(offsetof(struct archive_entry, file) == 0, "an entry is found by its file");

@@ -29,6 +29,8 @@ syscall_handler sys_open, sys_openat, sys_close, sys_lseek, sys_dup, sys_dup2, s
 syscall_handler sys_access, sys_faccessat, sys_chdir, sys_getcwd, sys_readlink;
 /* syscall_stat.c */
 syscall_handler sys_stat, sys_lstat, sys_fstat, sys_newfstatat;
+/* syscall_directory.c */
+syscall_handler sys_getdents64;
 /* syscall_io.c: bytes. */
 syscall_handler sys_read, sys_write, sys_readv, sys_writev, sys_pread64;
 /* syscall_memory.c */

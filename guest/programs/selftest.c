@@ -94,6 +94,25 @@ static void test_descriptors(void)
     close(fd), close(copy), close(10), close(20), close(21);
 }
 
+/* A directory holds what we know is there, once. */
+static void test_listing(const char *path, const char *name)
+{
+    DIR *directory = opendir(path);
+    struct dirent *e;
+    int found = 0, dots = 0, others = 0;
+
+    CHECK(directory != NULL);
+    while (directory && (e = readdir(directory))) {
+        dots += strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+        found += strcmp(e->d_name, name) == 0 && e->d_type == DT_REG;
+        others++;
+    }
+    CHECK(found == 1 && dots == 2 && others > 3);
+    if (directory)
+        closedir(directory);
+    CHECK(opendir(self) == NULL && errno == ENOTDIR);
+}
+
 static void test_directories(void)
 {
     char here[256], path[300];
@@ -111,6 +130,7 @@ static void test_directories(void)
     CHECK(FAILS(open(self, O_RDONLY | O_DIRECTORY), ENOTDIR) && FAILS(chdir(self), ENOTDIR));
     CHECK(FAILS(syscall(SYS_getcwd, path, 1), ERANGE) && chdir(here) == 0);
     close(fd);
+    test_listing(path, name);
 }
 
 /* Memory. */
