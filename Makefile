@@ -1,4 +1,4 @@
-# faultvisor. Targets: all disk check check-source check-unit check-guests check-nested install uninstall clean.
+# faultvisor. Targets: all disk check check-source check-unit check-guests check-nested check-machines install uninstall clean.
 # Variables: O= build folder, V=1 shows commands, SAN=address,undefined, PREFIX=, DESTDIR=, CC=, MUSL_CC=.
 # check-guests takes GUESTS='--only sort --jobs 2', options of tests/run-guests.
 
@@ -37,7 +37,7 @@ MMU_BARE   := $(patsubst %,$(O)/bare/%.o,$(MMU_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs kernels disk check check-source check-unit check-guests check-nested install uninstall clean help
+.PHONY: all programs kernels disk check check-source check-unit check-guests check-nested check-machines install uninstall clean help
 
 all: $(O)/faultvisor $(O)/guest/kernel.elf programs kernels
 programs: $(PROGRAMS)
@@ -130,8 +130,12 @@ check-guests: all disk
 check-nested: all disk
 	$(Q)for on in svm svm-shadow vmx vmx-shadow; do tests/run-guests --build $(O) --on $$on $(GUESTS) || bad=1; done; exit $$bad
 
+# scripts/nested itself: what comes out of its machines, and what is left of one that dies.
+check-machines: $(O)/faultvisor
+	$(Q)O=$(O) tests/nested-test
+
 check:
-	$(Q)O=$(O) tests/run-all check-source check-unit check-guests check-nested
+	$(Q)O=$(O) tests/run-all check-source check-unit check-guests check-nested check-machines
 
 clean:
 	rm -rf $(O)
