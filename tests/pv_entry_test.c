@@ -107,8 +107,9 @@ START_TEST(every_level_target_and_bit_is_judged_as_promised)
     struct snapshot *clean = snapshot_take(m);
     const struct target *t = &targets[_i % NR_TARGETS];
     int level = _i / (int)NR_TARGETS + 1;
-    for (unsigned low = 0; low < 4096; low++)
-        try_entry(m, clean, level, t, low | (low * 2654435761u & 0x80000000u ? PTE_NX : 0));
+    for (unsigned low = 0; low < 512; low++)
+        for (unsigned rest = 0; rest < 4; rest++)
+            try_entry(m, clean, level, t, low | (rest & 1 ? PTE_SOFT : 0) | (rest & 2 ? PTE_NX : 0));
     for (unsigned i = 0; i < 64; i++)
         for (unsigned bit = 52; bit < 64; bit++)
             try_entry(m, clean, level, t,

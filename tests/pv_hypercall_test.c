@@ -181,6 +181,19 @@ START_TEST(shutdown_ends_a_multicall_and_all_else)
 }
 END_TEST
 
+START_TEST(a_host_that_ends_the_domain_ends_its_multicall)
+{
+    struct machine *m = machine_new();
+    struct pv_call *c = calls_of(m);
+    m->disk_ends_domain = true;
+    c[0] = (struct pv_call){ .op = PV_DISK_NOTIFY, .args = { 1 } };
+    c[1] = (struct pv_call){ .op = PV_YIELD };
+    multicall(m, 2);
+    ck_assert_uint_eq(m->notified, 1);
+    ck_assert_uint_eq(m->nr_yields, 0);
+}
+END_TEST
+
 START_TEST(the_console_gets_the_bytes_across_pages)
 {
     struct machine *m = machine_new();
@@ -332,6 +345,7 @@ int main(void)
     tcase_add_test(c, a_malformed_multicall_runs_nothing);
     tcase_add_test(c, a_call_may_unmap_the_list_and_the_next_one_still_runs);
     tcase_add_test(c, shutdown_ends_a_multicall_and_all_else);
+    tcase_add_test(c, a_host_that_ends_the_domain_ends_its_multicall);
     tcase_add_test(c, the_console_gets_the_bytes_across_pages);
     tcase_add_test(c, a_refused_console_write_prints_nothing);
     tcase_add_test(c, disk_queues_are_checked_before_the_host_sees_them);

@@ -45,6 +45,7 @@ struct machine {
     uint64_t root; /* last loaded */
     const char *crash;
     unsigned nr_crashes, nr_shutdowns, nr_blocks, nr_yields;
+    bool disk_ends_domain; /* as a host may that finds a queue broken */
     uint64_t shutdown_status, timer_ns, fs_base, notified;
     struct pv_disk_queue queue;
     char console[PV_CONSOLE_MAX + 1];
@@ -161,7 +162,9 @@ static int64_t host_disk_setup(void *ctx, uint64_t disk, const struct pv_disk_qu
 
 static int64_t host_disk_notify(void *ctx, uint64_t mask)
 {
-    ((struct machine *)ctx)->notified = mask;
+    struct machine *m = ctx;
+    m->notified = mask;
+    m->d.dead |= m->disk_ends_domain;
     return 0;
 }
 

@@ -232,7 +232,7 @@ static unsigned live(unsigned steps)
 START_TEST(no_stream_of_requests_makes_the_counts_or_the_tlb_wrong)
 {
     uint64_t seed = from_environment("FV_SEED", (uint64_t)time(NULL) * 1000003), done = 0;
-    uint64_t steps = from_environment("FV_STEPS", 20000);
+    uint64_t steps = from_environment("FV_STEPS", 10000);
     printf("FV_SEED=%lu\n", (unsigned long)seed);
     fflush(stdout);
     state = seed | 1;

@@ -203,6 +203,8 @@ START_TEST(whatever_takes_a_right_away_flushes_before_the_guest_goes_on)
             else
                 ck_assert_int_eq(update(m, entry_at(PFN_L1, UNUSED), steps[i].new), 0);
             ck_assert_uint_eq(m->full_flushes, 1);
+            ck_assert_int_eq(hypercall(m, PV_YIELD, 0, 0, 0), 0);
+            ck_assert_uint_eq(m->full_flushes, 1);
             free(m);
         }
 }
