@@ -17,13 +17,38 @@ static bool is_range(gva_t start, gva_t end)
     return start < end && end <= USER_TOP && !page_offset(start) && !page_offset(end);
 }
 
-static void drop_pages(const struct space *s, gva_t start, gva_t end)
+static unsigned pages_in(const struct space *s, gva_t start, gva_t end)
 {
+    unsigned n = 0;
+    struct slot at;
+    for (gva_t a = start; (a = tables_next(s, a, end, &at)) < end; a += PAGE_SIZE)
+        n++;
+    return n;
+}
+
+/* [start, end) lies in one table. If that table has nothing else, its entries are left as they are: it goes as a whole,
+ * which is one store to a live table instead of one for each page. */
+static void drop_pages_of_table(const struct space *s, pfn_t table, gva_t start, gva_t end)
+{
+    bool all = pages_in(s, start, end) == tables_entries(table);
     struct slot at;
     for (gva_t a = start; (a = tables_next(s, a, end, &at)) < end; a += PAGE_SIZE) {
         uint64_t entry = slot_read(at);
-        tables_set(s, a, at, 0);
+        if (!all)
+            tables_set(s, a, at, 0);
         page_release(entry);
+    }
+    if (all)
+        tables_forget_entries(table);
+}
+
+static void drop_pages(const struct space *s, gva_t start, gva_t end)
+{
+    pfn_t table;
+    for (gva_t base = start; (base = tables_next_table(s, base, &table)) < end;) {
+        gva_t table_end = base + pt_entry_span(2);
+        drop_pages_of_table(s, table, base > start ? base : start, table_end < end ? table_end : end);
+        base = table_end;
     }
     tables_prune(s, start, end);
 }

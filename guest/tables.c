@@ -134,6 +134,16 @@ void tables_link(const struct space *s, gva_t a, pfn_t table)
 
 /* 3. Taking away. */
 
+unsigned tables_entries(pfn_t table)
+{
+    return frame_of(table)->entries;
+}
+
+void tables_forget_entries(pfn_t table)
+{
+    frame_of(table)->entries = 0;
+}
+
 /* Unlink what is below `table`, of that level, in [start, end): empty tables, or all. base: the first address
  * it maps. Returns how many went. */
 static unsigned prune(const struct space *s, pfn_t table, int level, gva_t base, gva_t start, gva_t end,

@@ -28,6 +28,11 @@ gva_t tables_next(const struct space *s, gva_t from, gva_t end, struct slot *at)
 /* The first level 1 table from `from` on: the first address that it maps; USER_TOP if there is none. */
 gva_t tables_next_table(const struct space *s, gva_t from, pfn_t *table);
 
+/* How many entries of a level 1 table are not zero; and: whatever they say, they count no more, since tables_prune() is about
+ * to take the table. */
+unsigned tables_entries(pfn_t table);
+void tables_forget_entries(pfn_t table);
+
 /* A zeroed table, not linked yet, and how to link one of level 1 (tables above are added). For fork. */
 pfn_t tables_new(int level);
 void tables_link(const struct space *s, gva_t a, pfn_t table);

@@ -104,7 +104,7 @@ enum pv_hypercall {
     NR_PV_HYPERCALLS
 };
 
-#define PV_MAX_CALLS   64
+#define PV_MAX_CALLS   128
 #define PV_MAX_UPDATES 512 /* in all mmu_updates of one exit together */
 #define PV_NO_ROOT     (~0ull)
 #define PV_FLUSH_ALL   (~0ull)
