@@ -1,6 +1,7 @@
 /* faultvisor: the commands. */
 #include <stdio.h>
 #include <string.h>
+#include "vmm/compare.h"
 #include "vmm/doctor.h"
 #include "vmm/error.h"
 #include "vmm/options.h"
@@ -21,6 +22,7 @@ static int main_run(int argc, char **argv)
 
 static const struct command commands[] = {
     { "run", "run a program in a guest and count the exits of its page faults", main_run },
+    { "compare", "run a program once in each mode, and tell the counts side by side", compare_command },
     { "doctor", "say what /dev/kvm is here, what works, and what to do if it does not", doctor_command },
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

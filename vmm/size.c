@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 /* The power of two that a unit stands for, or -1. */
 static int unit_shift(char unit)
@@ -40,4 +41,16 @@ int size_parse(const char *text, uint64_t *bytes)
         return -ERANGE;
     *bytes = n << shift;
     return 0;
+}
+
+void size_format(uint64_t bytes, char text[SIZE_TEXT_BYTES])
+{
+    static const char units[] = "KMG";
+    int unit = -1;
+    while (bytes && bytes % 1024 == 0 && unit < 2) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf(text, SIZE_TEXT_BYTES, unit < 0 ? "%llu" : "%llu%c", (unsigned long long)bytes,
+             unit < 0 ? 0 : units[unit]);
 }

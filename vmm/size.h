@@ -6,3 +6,7 @@
  * 0, or -EINVAL for anything else, or -ERANGE if it does not fit. *bytes is set only on success; zero is a
  * size. Says nothing: the caller knows which option it was. */
 int size_parse(const char *text, uint64_t *bytes);
+
+/* The same size as people write it, with the largest unit that divides it: 6291456 is "6M". */
+#define SIZE_TEXT_BYTES 24
+void size_format(uint64_t bytes, char text[SIZE_TEXT_BYTES]);
