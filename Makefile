@@ -132,7 +132,7 @@ check-nested: all disk
 
 # scripts/nested itself: what comes out of its machines, and what is left of one that dies.
 check-machines: $(O)/faultvisor
-	$(Q)O=$(O) tests/nested-test
+	$(Q)env O=$(O) tests/nested-test
 
 check:
 	$(Q)O=$(O) tests/run-all check-source check-unit check-guests check-nested check-machines
