@@ -132,8 +132,10 @@ END_TEST
 START_TEST(a_malformed_multicall_runs_nothing)
 {
     struct machine *m = machine_new();
-    for (unsigned i = 0; i < PV_MAX_CALLS; i++)
-        calls_of(m)[i] = (struct pv_call){ .op = PV_YIELD };
+    const struct pv_call yield = { .op = PV_YIELD };
+    for (unsigned i = 0; i < PV_MAX_CALLS; i++) /* more than a page of them */
+        ck_assert_int_eq(
+            pv_copy_to_guest(&m->d, linear(PFN_STACK) + i * sizeof(yield), &yield, sizeof(yield)), 0);
     ck_assert_int_eq(multicall(m, PV_MAX_CALLS + 1), -PV_E2BIG);
     ck_assert_int_eq(hypercall(m, PV_MULTICALL, linear(PFN_STACK), ~0ull, 0), -PV_E2BIG);
     gva_t last = linear(PFN_LAST_MAPPED + 1) - sizeof(struct pv_call);
