@@ -199,13 +199,26 @@ static void start_some(struct pool *p)
 {
     while (!p->end && p->running < p->runs->at_a_time && p->next < p->runs->count) {
         unsigned number = p->next++;
-        if (start_child(find_child(p, 0), number, p->runs->words(p->runs->arg, number), &p->before) < 0)
+        char *const *words = p->runs->words(p->runs->arg, number);
+        if (!words || start_child(find_child(p, 0), number, words, &p->before) < 0)
             stop_all(p, STATUS_HOST, SIGTERM);
         else
             p->running++;
     }
 }
 
+/* Wait so long at most for a signal, and pass it on if it is to stop us. Signals are blocked elsewhere, so
+ * that none is lost between a look and a wait. */
+static void take_signal(struct pool *p, long ns)
+{
+    const struct timespec most = { .tv_nsec = ns };
+    int signal = sigtimedwait(&p->waited, NULL, &most);
+    if (signal > 0 && signal != SIGCHLD)
+        stop_all(p, STATUS_SIGNAL + signal, signal);
+}
+
+/* Ctrl-C reaches the children too, from the terminal: when one of them has ended of it, it is pending here.
+ */
 static void reap(struct pool *p)
 {
     int wait_status;
@@ -217,6 +230,7 @@ static void reap(struct pool *p)
         struct child_result r = result_of(c, wait_status);
         c->pid = 0;
         p->running--;
+        take_signal(p, 0);
         if (p->end)
             child_result_free(&r);
         else if (!p->runs->ended(p->runs->arg, c->number, &r))
@@ -234,17 +248,6 @@ static void tick(struct pool *p)
         p->runs->tick(p->runs->arg, p->running, which);
 }
 
-/* Signals are blocked but here, so that none is lost between a look and a wait. */
-static void wait_for_news(struct pool *p)
-{
-    const struct timespec pause = { .tv_nsec = TICK_NS };
-    int signal = sigtimedwait(&p->waited, NULL, &pause);
-    if (signal > 0 && signal != SIGCHLD)
-        stop_all(p, STATUS_SIGNAL + signal, signal);
-    kill_late(p);
-    reap(p);
-}
-
 int child_runs_do(const struct child_runs *r)
 {
     struct pool p = { .runs = r, .children = calloc(r->at_a_time, sizeof(struct child)) };
@@ -260,7 +263,9 @@ int child_runs_do(const struct child_runs *r)
     start_some(&p);
     while (p.running) {
         tick(&p);
-        wait_for_news(&p);
+        take_signal(&p, TICK_NS);
+        kill_late(&p);
+        reap(&p);
         start_some(&p);
     }
     sigprocmask(SIG_SETMASK, &p.before, NULL);

@@ -24,7 +24,8 @@ struct child_runs {
     unsigned at_a_time; /* 1 or more */
     unsigned limit_s;   /* a child that lasts longer is killed; 0: none */
     void *arg;
-    /* The words after "run" of number i, ending with NULL; they must stay until it ended. */
+    /* The words after "run" of number i, ending with NULL; they are not used any more when the next are asked
+     * for. NULL: start no more. */
     char *const *(*words)(void *arg, unsigned i);
     /* Number i ended. *r becomes the callee's. False: start no more, end the others. */
     bool (*ended)(void *arg, unsigned i, struct child_result *r);

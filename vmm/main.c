@@ -6,6 +6,7 @@
 #include "vmm/error.h"
 #include "vmm/options.h"
 #include "vmm/run.h"
+#include "vmm/sweep.h"
 
 struct command {
     const char *name;
@@ -23,6 +24,7 @@ static int main_run(int argc, char **argv)
 static const struct command commands[] = {
     { "run", "run a program in a guest and count the exits of its page faults", main_run },
     { "compare", "run a program once in each mode, and tell the counts side by side", compare_command },
+    { "sweep", "run a program at every point of a grid of modes, memory sizes and policies", sweep_command },
     { "doctor", "say what /dev/kvm is here, what works, and what to do if it does not", doctor_command },
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -34,6 +34,15 @@ static bool join_tables(struct option joined[MAX_OPTIONS], const struct option *
     return true;
 }
 
+/* run's short options, and the command's own that have a letter (run's are there already). */
+static void join_letters(char letters[2 * MAX_OPTIONS], const struct option *own)
+{
+    size_t n = (size_t)sprintf(letters, "%.*s", MAX_OPTIONS, options_short);
+    for (; own->name && n + 2 < 2 * MAX_OPTIONS; own++)
+        if (own->val < 128 && !strchr(options_short, own->val))
+            n += (size_t)sprintf(letters + n, own->has_arg ? "%c:" : "%c", own->val);
+}
+
 bool run_words_add(struct run_words *w, const char *name, const char *value)
 {
     char *word;
@@ -73,9 +82,11 @@ int run_words_parse(struct run_words *w, int argc, char **argv, const struct opt
     struct option joined[MAX_OPTIONS];
     if (!join_tables(joined, own))
         return STATUS_INTERNAL + 1;
+    char letters[2 * MAX_OPTIONS];
+    join_letters(letters, own);
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, options_short, joined, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, letters, joined, NULL)) != -1) {
         if (option == 'h')
             return 1;
         const struct option *of_run = find_option(options_long, option);
