@@ -1,6 +1,6 @@
-# faultvisor. Targets: all disk check check-source check-unit check-guests check-nested check-machines install uninstall clean.
+# faultvisor. Targets: all disk bench check check-source check-unit check-guests check-nested check-machines install uninstall clean.
 # Variables: O= build folder, V=1 shows commands, SAN=address,undefined, PREFIX=, DESTDIR=, CC=, MUSL_CC=.
-# check-guests takes GUESTS='--only sort --jobs 2', options of tests/run-guests.
+# check-guests takes GUESTS='--only sort --jobs 2', options of tests/run-guests; bench takes BENCH='--quick', of scripts/bench.
 
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
@@ -37,7 +37,7 @@ MMU_BARE   := $(patsubst %,$(O)/bare/%.o,$(MMU_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs kernels disk check check-source check-unit check-guests check-nested check-machines install uninstall clean help
+.PHONY: all programs kernels disk bench check check-source check-unit check-guests check-nested check-machines install uninstall clean help
 
 all: $(O)/faultvisor $(O)/guest/kernel.elf programs kernels
 programs: $(PROGRAMS)
@@ -117,6 +117,14 @@ $(O)/hosted/%.c.o: %.c
 $(O)/tests/guest_%_test: $(O)/hosted/tests/guest_%_test.c.o $(HOSTED_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check)
+
+# What things cost here. host_faults is a program of the host, to compare with.
+$(O)/tests/bench/host_faults: $(O)/tests/bench/host_faults.c.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^
+
+bench: all disk $(O)/tests/bench/host_faults
+	$(Q)scripts/bench --build $(O) $(BENCH)
 
 check-source: all
 	$(Q)O=$(O) CC=$(CC) tests/check-source

@@ -1,0 +1,58 @@
+"""The classic benchmarks (guest/programs/vmbench.c), in guests and on the host itself."""
+import os
+
+from .machine import BenchError, GuestFailed, summary
+
+NAMES = ("syscall", "minor", "cow", "pagefault", "pagefault-cold", "signal", "protfault", "dirty", "trap", "fault", "prot1",
+         "prot100", "unprot100", "appel1", "appel2")
+
+
+def parse(output):
+    """Nanoseconds an operation, by benchmark: a list of what each repetition said."""
+    found = {}
+    for line in output.splitlines():
+        words = line.split()
+        if len(words) == 3:
+            found.setdefault(words[0], []).append(float(words[2]))
+    return found
+
+
+def forget(path):
+    """Take a file out of the host's page cache, as far as it lets us."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(fd)
+
+
+def run(m, column, arguments):
+    if column == "native":
+        return m.capture([m.native, *arguments], cwd=m.root)
+    return m.run_guest(column, ["/bin/vmbench", *arguments])[0]
+
+
+def measure_cold(m, column):
+    """lmbench's page fault with the file on no cache of the host: only the first time counts."""
+    times = []
+    for _ in range(2 if m.quick else 5):
+        forget(os.path.join(m.root, "data", "medium") if column == "native" else m.disk)
+        times += parse(run(m, column, ["pagefault", "250"]))["pagefault"]
+    return times
+
+
+def measure(m, column):
+    """Each benchmark's summary, or the reason why there is none."""
+    repeat = 2 if m.quick else 7
+    count = 20 if m.quick else 1000 if column == "native" else 100
+    reason = "did not end"
+    try:
+        lines = parse(run(m, column, ["--repeat", str(repeat), "all", str(count)]))
+        lines["pagefault-cold"] = measure_cold(m, column)
+    except GuestFailed as error:
+        lines, reason = parse(error.output), str(error)
+    except BenchError as error:
+        lines, reason = {}, str(error)
+    return {name: summary(lines[name]) if lines.get(name) else {"reason": reason}
+            for name in NAMES if name != "dirty"}

@@ -1,0 +1,141 @@
+"""The numbers as tables: plain text, or Markdown."""
+from . import classic, faults
+
+FORMATS = ("text", "markdown")
+MIB = 1 << 20
+GOAL_RESIDENT = 8 * MIB
+GOAL_START_NS = 100_000_000
+HOST_WAYS = {"minor": "the kernel's own minor fault", "sigsegv-mprotect": "SIGSEGV, handler calls mprotect",
+             "userfaultfd-same-cpu": "userfaultfd, handler in a thread on the same CPU",
+             "userfaultfd-other-cpu": "userfaultfd, handler in a thread on another CPU",
+             "userfaultfd-sigbus": "userfaultfd, SIGBUS in the same thread"}
+
+
+def us(ns):
+    value = ns / 1000
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def spread(s):
+    return f"{us(s['median'])} ({us(s['min'])} to {us(s['max'])})"
+
+
+def tenths(s):
+    return f"{us(s['median_ns'])} ({us(s['p10_ns'])} to {us(s['p90_ns'])})"
+
+
+def table(header, rows, form):
+    """Columns of text; the first is to the left, the others to the right."""
+    if form == "markdown":
+        lines = ["| " + " | ".join(header) + " |", "|---" + "|--:" * (len(header) - 1) + "|"]
+        return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    return "\n".join("  " + "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w)
+                                      for i, (cell, w) in enumerate(zip(row, widths))).rstrip()
+                     for row in [header, *rows])
+
+
+def verdict(value, goal, unit=""):
+    return f"{'at most' if value <= goal else 'NOT'} {goal:g}{unit}"
+
+
+def section_start(found, form):
+    s, r = found.get("start_up"), found.get("resident")
+    if not s:
+        return ""
+    rows = [["exec to the first instruction of the program, ms",
+             f"{s['total_ns']['median'] / 1e6:.1f} ({s['total_ns']['min'] / 1e6:.1f} to {s['total_ns']['max'] / 1e6:.1f})",
+             verdict(s["total_ns"]["median"] / 1e6, GOAL_START_NS / 1e6)],
+            ["  of that, from main()", f"{s['from_main_ns']['median'] / 1e6:.1f}", ""],
+            ["a whole run of /bin/hello, ms", f"{s['whole_run_ns']['median'] / 1e6:.1f}", ""]]
+    if "bytes" in r:
+        b = r["bytes"]
+        rows += [["resident beyond the guest's memory, MiB", f"{b['total'] / MIB:.1f}",
+                  verdict(b["total"] / MIB, GOAL_RESIDENT / MIB)],
+                 ["  of that, private memory", f"{b['anonymous'] / MIB:.1f}", ""],
+                 ["  of that, libraries that others use too", f"{b['shared_with_others'] / MIB:.1f}", ""]]
+    else:
+        rows.append(["resident beyond the guest's memory", r["reason"], ""])
+    return table([f"mode {s['mode']}", "", "goal"], rows, form)
+
+
+def section_exits(found, form):
+    return table(["a bare exit, there and back", "us"],
+                 [[name, tenths(b)] for name, b in found["bare_exits"].items()], form)
+
+
+def section_faults(found, form):
+    rows = []
+    for mode, classes in found["faults"].items():
+        for name, f in classes.items():
+            if "ns" not in f:
+                rows.append([f"{mode} {name}", f["reason"], "", "", "", ""])
+                continue
+            rows.append([f"{mode} {name}", f"{f['exits']:.2f}", spread(f["ns"]),
+                         us(f["median_ns_inside"]) if "median_ns_inside" in f else "",
+                         us(f["bare_ns"]) if "bare_ns" in f else "",
+                         f"{f['efficiency']:.2f}" if "efficiency" in f else ""])
+    return table(["fault", "exits", "us, whole", "us, in the VMM's books", "us, its exits bare", "ratio"], rows, form)
+
+
+def section_host(found, form):
+    rows = []
+    pv = found["faults"].get("pv", {}).get("minor", {}).get("ns", {}).get("median")
+    for way, name in HOST_WAYS.items():
+        h = found["host_faults"][way]
+        if "reason" in h:
+            rows.append([name, f"not here: {h['reason']}", ""])
+        else:
+            rows.append([name, tenths(h), f"{pv / h['median_ns']:.1f}" if pv else ""])
+    return table(["a first touch on the host", "us", "a pv minor fault is so many"], rows, form)
+
+
+def section_classic(found, form):
+    columns = list(found["classic"])
+    rows = []
+    for name in classic.NAMES:
+        cells = []
+        for column in columns:
+            c = found["classic"][column].get(name, {"reason": "none"})
+            if name == "dirty" and column == "native":
+                h = found["host_faults"]["dirty"]
+                c = {"reason": "none"} if "reason" in h else {"median": h["median_ns"], "min": h["p10_ns"],
+                                                              "max": h["p90_ns"]}
+            cells.append(spread(c) if "median" in c else c["reason"])
+        rows.append([name, *cells])
+    return table(["us an operation", *columns], rows, form)
+
+
+NOTES = {
+    "faults": "A whole fault is timed by a loop in the guest: all its touches over their number. The VMM's books begin when "
+              "KVM_RUN returns\nwith the fault and end when the exit is handled that resumes the program; the way in and the "
+              "way back, one bare exit,\nis not in them. The ratio is the whole fault over its exits' bare cost, each exit "
+              f"weighed by its own kind; goal {faults.GOAL}.",
+    "classic": "vmbench's source says what each is. native: the same binary on the host's kernel; Linux maps up to 16 pages of "
+               "a cached file\nin one fault, so its pagefault, a page, is no whole fault. pagefault-cold: the file is in no "
+               "cache of the host. dirty: by\nPAGEMAP_SCAN on the host; guests have no such call, and find out by `fault`. "
+               "protfault: lmbench takes the cost of\na signal off; where that is more, 0 is left.",
+}
+
+
+def conditions(found):
+    c = found["conditions"]
+    first = "scheduled before other programs (SCHED_FIFO)" if c["first"] else "competing with other programs"
+    loads = f"{c['load']:.1f} before, {c.get('load_after', c['load']):.1f} after"
+    return (f"faultvisor {found['faultvisor']} on {found['substrate']}; Linux {c['kernel']}, {c['cpus']} CPUs; {first}; "
+            f"load average {loads}.{' Quick: not to be cited.' if found['quick'] else ''}")
+
+
+def render(found, form):
+    heading = "### {}\n" if form == "markdown" else "{}\n"
+    parts = [conditions(found)]
+    for mode, reason in found["modes"].items():
+        if reason:
+            parts.append(f"Mode {mode} does not run: {reason}")
+    for title, section, note in (("Start-up and memory", section_start, ""), ("Bare exits", section_exits, ""),
+                                 ("Page faults", section_faults, "faults"), ("The host's own ways", section_host, ""),
+                                 ("The classic benchmarks", section_classic, "classic")):
+        text = section(found, form)
+        if text:
+            parts.append("\n".join(filter(None, [heading.format(title), text, "\n" + NOTES[note] if note else ""])))
+    return "\n\n".join(parts)
