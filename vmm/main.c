@@ -7,6 +7,7 @@
 #include "vmm/options.h"
 #include "vmm/run.h"
 #include "vmm/sweep.h"
+#include "vmm/trace_command.h"
 
 struct command {
     const char *name;
@@ -25,6 +26,7 @@ static const struct command commands[] = {
     { "run", "run a program in a guest and count the exits of its page faults", main_run },
     { "compare", "run a program once in each mode, and tell the counts side by side", compare_command },
     { "sweep", "run a program at every point of a grid of modes, memory sizes and policies", sweep_command },
+    { "trace", "draw page faults of a recorded run, step by step", trace_command },
     { "doctor", "say what /dev/kvm is here, what works, and what to do if it does not", doctor_command },
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
