@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include "vmm/bare_exit.h"
 #include "vmm/clock.h"
 #include "vmm/error.h"
@@ -17,7 +16,7 @@
 #define CODE         0x400000ull
 #define READ_ONLY    0x500000ull /* a page in the read-only slot */
 #define FIRST_TOUCH  0x600000ull /* page faults walk up from here, in one level 1 table */
-#define WINDOW       (1ull << 32)
+#define WINDOW       (1ull << 32) /* all of memory once more, read-only: where page tables are seen in fv */
 
 /* 1. The guests. */
 
@@ -80,26 +79,13 @@ static void build_tables(struct bench *b)
     b->touch_table = entries(b, touch);
 }
 
-/* The whole of memory once more, read-only: where page tables of a fully virtualized guest are seen. */
-static int add_window(struct bench *b)
-{
-    struct kvm_userspace_memory_region slot = {
-        .slot = 1,
-        .flags = KVM_MEM_READONLY,
-        .guest_phys_addr = WINDOW,
-        .memory_size = NR_FRAMES * PAGE_SIZE,
-        .userspace_addr = (uintptr_t)b->m.memory,
-    };
-    return ioctl(b->m.vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0 ? -ENOTSUP : 0;
-}
-
 static int bench_open(struct bench *b)
 {
     int err = machine_open(&b->m, NR_FRAMES);
     if (!err)
         err = monitor_init(&b->mon, &b->m, MONITOR_SLOT, true);
     if (!err)
-        err = add_window(b);
+        err = machine_add_window(&b->m, WINDOW) < 0 ? -ENOTSUP : 0;
     if (err)
         return err;
     build_tables(b);
@@ -173,6 +159,7 @@ int bare_exit_measure(enum bare_exit_kind kind, unsigned rounds, struct bare_exi
         qsort(ns, rounds, sizeof(ns[0]), compare);
         *result = (struct bare_exit){ ns[rounds / 2], ns[rounds / 10], ns[rounds * 9 / 10] };
     }
+    monitor_destroy(&b.mon);
     machine_close(&b.m);
     free(ns);
     return err;

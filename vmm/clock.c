@@ -85,10 +85,10 @@ int clock_stop_signal(void)
     return stop_signal;
 }
 
-int clock_set_timer(uint64_t period_ns)
+int clock_set_timer(uint64_t first_ns, uint64_t period_ns)
 {
-    timer_is_set = period_ns != 0;
-    return arm(guest_timer, period_ns, period_ns);
+    timer_is_set = first_ns != 0;
+    return arm(guest_timer, first_ns, period_ns);
 }
 
 bool clock_take_tick(void)

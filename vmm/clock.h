@@ -15,8 +15,9 @@ void clock_stop(void);
 /* What ended the run from outside: SIGINT, SIGTERM, SIGALRM for the time limit; 0: nothing did. */
 int clock_stop_signal(void);
 
-/* The guest's timer: a tick each period, 0 for none. 0 or a negative errno. */
-int clock_set_timer(uint64_t period_ns);
+/* The guest's timer: a tick first_ns from now, and then each period_ns, or no more if that is 0; first_ns 0: none at all.
+ * 0 or a negative errno. */
+int clock_set_timer(uint64_t first_ns, uint64_t period_ns);
 /* Has it ticked since the last call? */
 bool clock_take_tick(void);
 /* Wait for a tick or a stop. False: no timer is set, so waiting would be for ever. */

@@ -9,8 +9,12 @@
 
 #define MAX_LEAVES 256
 
+#define LEAST_PHYSICAL_BITS 36
+#define MOST_PHYSICAL_BITS  52
+
 #define LEAF1_ECX_KEEP (1u << 0 | 1u << 9 | 1u << 13 | 1u << 19 | 1u << 20 | 1u << 22 | 1u << 23) /* SSE3 to POPCNT, CX16 */
-#define LEAF1_EDX_DROP (1u << 12 | 1u << 21 | 1u << 22 | 1u << 28 | 1u << 29) /* MTRR, DS, ACPI, HTT, TM */
+#define LEAF1_EDX_DROP \
+    (1u << 9 | 1u << 11 | 1u << 12 | 1u << 21 | 1u << 22 | 1u << 28 | 1u << 29) /* APIC, SEP, MTRR, DS, ACPI, HTT, TM */
 #define LEAF7_ECX_UMIP (1u << 2)
 #define LEAF81_EDX_KEEP (1u << 11 | 1u << 20 | 1u << 26 | 1u << 27 | 1u << 29) /* SYSCALL, NX, 1 GiB, RDTSCP, LM */
 
@@ -32,23 +36,34 @@ static void filter_leaf(struct kvm_cpuid_entry2 *e, bool *has_umip)
         break;
     case 0x80000001:
         e->ecx &= 1u; /* LAHF */
-        e->edx &= LEAF81_EDX_KEEP | 0x0183f3ffu; /* AMD repeats leaf 1 there */
+        e->edx &= LEAF81_EDX_KEEP | 0x0183f1ffu; /* AMD repeats leaf 1 there */
         break;
     }
 }
 
-int cpuid_set_up(int kvm_fd, int vcpu_fd, bool *has_umip)
+static unsigned clamp_bits(unsigned bits)
+{
+    if (bits < LEAST_PHYSICAL_BITS)
+        return LEAST_PHYSICAL_BITS;
+    return bits > MOST_PHYSICAL_BITS ? MOST_PHYSICAL_BITS : bits;
+}
+
+int cpuid_set_up(int kvm_fd, int vcpu_fd, bool *has_umip, unsigned *maxphyaddr)
 {
     struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + MAX_LEAVES * sizeof(cpuid->entries[0]));
     if (!cpuid)
         return fail(ENOMEM, "cannot ask what CPU there is");
     *has_umip = false;
+    *maxphyaddr = LEAST_PHYSICAL_BITS;
     cpuid->nent = MAX_LEAVES;
     int err = 0;
     if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
         err = fail(errno, "cannot ask what CPU KVM supports (KVM_GET_SUPPORTED_CPUID)");
-    for (unsigned i = 0; !err && i < cpuid->nent; i++)
+    for (unsigned i = 0; !err && i < cpuid->nent; i++) {
         filter_leaf(&cpuid->entries[i], has_umip);
+        if (cpuid->entries[i].function == 0x80000008)
+            *maxphyaddr = clamp_bits(cpuid->entries[i].eax & 0xff);
+    }
     if (!err && ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid) < 0)
         err = fail(errno, "cannot give the CPU its features (KVM_SET_CPUID2)");
     free(cpuid);

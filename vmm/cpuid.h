@@ -4,5 +4,5 @@
 
 /* Give the CPU what KVM supports, less what would differ between hosts or that the guest's kernel does not handle
  * (AVX and its state, PCID, monitors of performance ...), so that a program takes the same way everywhere. *has_umip: the
- * CPU can trap SGDT and its kin. 0 or a negative errno, said. */
-int cpuid_set_up(int kvm_fd, int vcpu_fd, bool *has_umip);
+ * CPU can trap SGDT and its kin. *maxphyaddr: bits of a physical address, 36 to 52. 0 or a negative errno, said. */
+int cpuid_set_up(int kvm_fd, int vcpu_fd, bool *has_umip, unsigned *maxphyaddr);

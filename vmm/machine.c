@@ -2,6 +2,7 @@
  *   1. opening: /dev/kvm, the VM, its memory, its CPU
  *   2. frames
  *   3. running */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -102,7 +103,7 @@ static int make_cpu(struct machine *m)
         return fail(errno, "cannot map kvm_run");
     m->run = run;
     m->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
-    return cpuid_set_up(m->kvm_fd, m->vcpu_fd, &m->has_umip);
+    return cpuid_set_up(m->kvm_fd, m->vcpu_fd, &m->has_umip, &m->maxphyaddr);
 }
 
 /* A shuffle by a fixed linear congruential generator (Knuth, TAOCP vol. 2, 3.4.2: algorithm P). */
@@ -126,7 +127,7 @@ static int shuffle_frames(struct machine *m)
 
 int machine_open(struct machine *m, uint64_t nr_mfns)
 {
-    *m = (struct machine){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1, .nr_mfns = nr_mfns };
+    *m = (struct machine){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1, .nr_mfns = nr_mfns, .nr_single = nr_mfns };
     m->kvm_fd = open_kvm();
     if (m->kvm_fd < 0)
         return m->kvm_fd;
@@ -162,9 +163,34 @@ void machine_close(struct machine *m)
 
 mfn_t machine_take_frame(struct machine *m)
 {
-    if (m->nr_taken == m->nr_mfns)
+    if (m->nr_taken == m->nr_single)
         return mfn(NO_FRAME);
     return mfn(m->order[m->nr_taken++]);
+}
+
+mfn_t machine_take_range(struct machine *m, uint64_t n)
+{
+    assert(m->nr_taken == 0 && m->nr_single == m->nr_mfns && n < m->nr_mfns);
+    uint64_t first = m->nr_mfns - n, kept = 0;
+    for (uint64_t i = 0; i < m->nr_mfns; i++)
+        if (m->order[i] < first)
+            m->order[kept++] = m->order[i];
+    m->nr_single = kept;
+    return mfn(first);
+}
+
+int machine_add_window(struct machine *m, maddr_t at)
+{
+    struct kvm_userspace_memory_region slot = {
+        .slot = 1,
+        .flags = KVM_MEM_READONLY,
+        .guest_phys_addr = at,
+        .memory_size = m->nr_mfns * PAGE_SIZE,
+        .userspace_addr = (uintptr_t)m->memory,
+    };
+    if (ioctl(m->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+        return fail(errno, "cannot map the machine's memory read-only (KVM_MEM_READONLY)");
+    return 0;
 }
 
 /* 3. Running. */

@@ -15,9 +15,11 @@ struct machine {
     size_t run_bytes;
     uint8_t *memory; /* hva of maddr 0 */
     uint64_t nr_mfns;
-    uint64_t nr_taken;   /* frames handed out so far */
+    uint64_t nr_single;  /* frames that are handed out one by one: all, but for a range */
+    uint64_t nr_taken;   /* of those, handed out so far */
     uint32_t *order;     /* the order in which frames are handed out */
     bool has_umip;
+    unsigned maxphyaddr; /* bits of a physical address, as the CPU says */
     bool started;        /* the CPU has run: what it walks may be cached */
     uint64_t nr_runs;    /* returns of KVM_RUN */
 };
@@ -29,6 +31,12 @@ void machine_close(struct machine *m);
 
 /* A free frame, zeroed; NO_FRAME when all are taken. */
 mfn_t machine_take_frame(struct machine *m);
+
+/* n frames in a row, zeroed: the last of the machine. Once, before any other frame is taken; n is less than nr_mfns. */
+mfn_t machine_take_range(struct machine *m, uint64_t n);
+
+/* Map all of memory a second time, from `at` on, for reading: a store there is KVM_EXIT_MMIO. 0 or a negative errno, said. */
+int machine_add_window(struct machine *m, maddr_t at);
 
 /* hva of a machine address or frame; it must be below nr_mfns (the caller checked what came from a guest). */
 static inline void *machine_at(const struct machine *m, maddr_t a)

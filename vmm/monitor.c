@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include "vmm/error.h"
@@ -44,11 +45,14 @@ enum {
 #define SEL_USER_CODE   0x33
 #define SEL_TSS         0x40
 
+#define APIC_BASE_ENABLE (1ull << 11) /* off: then CPUID shows no APIC, as there is none */
+
 #define DIRECT_MAP (1ull << 38) /* above base */
 
 /* The work list: pairs of address and entry, then addresses to flush. */
 #define MAX_STORES  1024
 #define MAX_FLUSHES 32
+#define MANY_STORES (MAX_STORES * 3 / 4)
 _Static_assert(MAX_STORES * 16 + MAX_FLUSHES * 8 <= NR_WORK * PAGE_SIZE, "the work list fits its pages");
 
 /* What IRETQ pops. */
@@ -194,6 +198,18 @@ int monitor_init(struct monitor *mon, struct machine *m, unsigned slot, bool io_
     return 0;
 }
 
+void monitor_destroy(struct monitor *mon)
+{
+    store_list_free(&mon->backlog);
+}
+
+/* The CPU looks for the bitmap in the TSS each time; there is none beyond its limit. Intel SDM vol. 1, 19.5.2. */
+void monitor_open_ports(struct monitor *mon, bool open)
+{
+    struct x86_tss *tss = (void *)(monitor_page(mon, PAGE_TABLES) + TSS_OFFSET);
+    tss->iomap_base = open ? IO_BITMAP : IO_BITMAP + IO_BITMAP_SIZE;
+}
+
 /* 2. Start. */
 
 static struct kvm_segment flat_segment(unsigned selector, unsigned type, bool code)
@@ -221,6 +237,7 @@ static int load_cpu(struct monitor *mon, mfn_t root)
     s.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
     s.cr3 = mfn_to_maddr(root);
     s.cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | (m->has_umip ? CR4_UMIP : 0);
+    s.apic_base &= ~APIC_BASE_ENABLE;
     s.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
     if (ioctl(m->vcpu_fd, KVM_SET_SREGS, &s) < 0)
         return fail(errno, "cannot put the CPU into long mode (KVM_SET_SREGS)");
@@ -331,7 +348,7 @@ static bool store_is_pending(const struct monitor *mon, maddr_t at)
     for (unsigned i = 0; i < mon->nr_stores; i++)
         if (*work_at(mon, i * 16) == mon->base + DIRECT_MAP + at)
             return true;
-    return false;
+    return store_list_has(&mon->backlog, at);
 }
 
 /* Have the monitor make the stores and load the root now, at the price of an exit of its own. */
@@ -355,6 +372,43 @@ static void drain(struct monitor *mon)
     mon->root_pending = mon->leaving = false;
 }
 
+/* After an exit that did not pass the monitor it cannot be made to run: the exit's access is still to be completed. */
+static void keep_back(struct monitor *mon, maddr_t at, uint64_t entry)
+{
+    if (store_list_add(&mon->backlog, at, entry))
+        return;
+    fail(ENOMEM, "cannot keep a list of stores to page tables");
+    abort();
+}
+
+static void work_off_backlog(struct monitor *mon)
+{
+    for (size_t i = 0; i < mon->backlog.nr; i++) {
+        if (mon->nr_stores == MAX_STORES)
+            drain(mon);
+        push_store(mon, mon->backlog.stores[i].at, mon->backlog.stores[i].entry);
+    }
+    mon->backlog.nr = 0;
+}
+
+/* Put a store on the list, behind all others. */
+static void queue_store(struct monitor *mon, maddr_t at, uint64_t entry)
+{
+    if (mon->nr_stores == MAX_STORES && !monitor_is_running(mon)) {
+        keep_back(mon, at, entry);
+        return;
+    }
+    work_off_backlog(mon);
+    if (mon->nr_stores == MAX_STORES)
+        drain(mon);
+    push_store(mon, at, entry);
+}
+
+bool monitor_is_behind(const struct monitor *mon)
+{
+    return mon->nr_stores >= MANY_STORES;
+}
+
 /* The root in CR3 is to lose the monitor, which could not even load another one then. */
 static bool store_takes_the_monitor(const struct monitor *mon, maddr_t at)
 {
@@ -363,17 +417,15 @@ static bool store_takes_the_monitor(const struct monitor *mon, maddr_t at)
 
 void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_leaf)
 {
-    if (mon->nr_stores == MAX_STORES)
-        drain(mon);
     if (mon->machine->started && store_takes_the_monitor(mon, at)) {
-        push_store(mon, at, entry); /* in memory only when that root is left */
+        queue_store(mon, at, entry); /* in memory only when that root is left */
         mon->leaving = true;
         return;
     }
     *(volatile uint64_t *)machine_at(mon->machine, at) = entry;
     if (!mon->machine->started || (fresh_leaf && !store_is_pending(mon, at)))
         return;
-    push_store(mon, at, entry);
+    queue_store(mon, at, entry);
 }
 
 void monitor_flush_page(struct monitor *mon, gva_t a)
@@ -425,6 +477,7 @@ void monitor_resume(struct monitor *mon, const struct cpu_regs *guest)
     struct kvm_regs *r = &run->s.regs.regs;
     uint64_t top = stack_top(mon, 0);
     assert(gva_is_canonical(guest->rip));
+    work_off_backlog(mon);
     write_stack(mon, guest);
     memcpy(r, guest, sizeof(*r));
     r->rflags = RFLAGS_FIXED;

@@ -9,6 +9,7 @@
 #pragma once
 #include "cpu_regs.h"
 #include "vmm/machine.h"
+#include "vmm/store_list.h"
 
 struct monitor {
     struct machine *machine;
@@ -26,6 +27,7 @@ struct monitor {
     bool leaving;         /* a waiting store takes the monitor's entry out of the root in CR3 */
     unsigned nr_stores;
     unsigned nr_flushes;
+    struct store_list backlog; /* behind nr_stores: what did not fit while the monitor could not run */
     uint64_t nr_drains;
 };
 
@@ -45,6 +47,10 @@ struct monitor_trap {
 
 /* Build the monitor for a top-level slot (256 to 511). io_open: the guest may use ports at CPL 3. 0 or a negative errno, said. */
 int monitor_init(struct monitor *mon, struct machine *m, unsigned slot, bool io_open);
+void monitor_destroy(struct monitor *mon);
+
+/* From the next resume on: may the guest use ports at CPL 3? Else it gets #GP. Only if it was started with io_open. */
+void monitor_open_ports(struct monitor *mon, bool open);
 
 /* Load the CPU's state and run until the monitor stands. root: has root_entry in its slot. */
 int monitor_start(struct monitor *mon, mfn_t root);
@@ -52,12 +58,14 @@ int monitor_start(struct monitor *mon, mfn_t root);
 /* After machine_run() returned 0 with KVM_EXIT_IO: what happened, and the guest's registers. */
 enum monitor_event monitor_read(struct monitor *mon, struct cpu_regs *guest, struct monitor_trap *trap);
 
-/* Leave work for the next resume. A store is seen in memory at once. fresh_leaf: it only turns a level 1 entry from not
+/* Leave work for the next resume; also after exits that do not pass the monitor. A store is seen in memory at once. fresh_leaf: it only turns a level 1 entry from not
  * present to present; the monitor need not make that one again (KVM-made shadows see it at the next access). */
 void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_leaf);
 void monitor_flush_page(struct monitor *mon, gva_t a);
 void monitor_flush_all(struct monitor *mon);
 void monitor_load_root(struct monitor *mon, mfn_t root);
+/* There is so much to do that the monitor should get to run before the guest comes by itself. */
+bool monitor_is_behind(const struct monitor *mon);
 
 /* Set the CPU up to go on with these registers at CPL 3, with interrupts on, after the work. regs->rip must be canonical;
  * flags are made safe here. */
