@@ -2,12 +2,13 @@
  *   1. frames for what the builder adds, at the top of memory
  *   2. page tables
  *   3. the kernel's image
- *   4. p2m, start info, command line */
+ *   4. p2m, start info */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "vmm/error.h"
+#include "vmm/guest_cmdline.h"
 #include "vmm/pv_host.h"
 #include "x86_paging.h"
 
@@ -111,38 +112,7 @@ static pfn_t image_end(const struct kernel_image *kernel)
     return gpa_to_pfn(page_round_up(end));
 }
 
-/* 4. p2m, start info, command line. */
-
-static bool must_be_escaped(char c)
-{
-    return (unsigned char)c <= ' ' || c == '\\' || (unsigned char)c == 0x7f;
-}
-
-static int append(char *to, uint64_t size, const char *text)
-{
-    uint64_t used = strlen(to);
-    if (strlen(text) >= size - used)
-        return fail(E2BIG, "the program's arguments are too long: %llu bytes at most", (unsigned long long)size - 1);
-    strcpy(to + used, text);
-    return 0;
-}
-
-int pv_format_cmdline(const struct options *o, char *to, uint64_t size)
-{
-    char text[64];
-    snprintf(text, sizeof(text), "policy=%s seed=%llu --", o->policy ? o->policy : "clock",
-             (unsigned long long)o->seed);
-    to[0] = '\0';
-    int err = append(to, size, text);
-    for (int i = 0; !err && i < o->argc; i++) {
-        err = append(to, size, " ");
-        for (const char *c = o->argv[i]; !err && *c; c++) {
-            snprintf(text, sizeof(text), must_be_escaped(*c) ? "\\x%02X" : "%c", (unsigned char)*c);
-            err = append(to, size, text);
-        }
-    }
-    return err;
-}
+/* 4. p2m, start info. */
 
 static gva_t write_p2m(struct builder *b)
 {
@@ -184,7 +154,7 @@ static int write_start_info(struct builder *b, struct vmm *v, const struct kerne
         s->disks[i].sectors = v->disks[i]->sectors;
         s->disks[i].flags = read_only ? PV_DISK_READ_ONLY : PV_DISK_SWAP;
     }
-    return pv_format_cmdline(v->options, s->cmdline, sizeof(s->cmdline));
+    return guest_cmdline_format(v->options, s->cmdline, sizeof(s->cmdline));
 }
 
 int pv_build_domain(struct vmm *v, const struct kernel_image *kernel, struct pv_layout *layout)

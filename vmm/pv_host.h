@@ -15,6 +15,3 @@ struct pv_layout {
 /* Load the kernel into the domain's memory and make the initial page tables, start info, p2m and stack, as pv/abi.h
  * section 2 says. 0 or a negative errno, said. */
 int pv_build_domain(struct vmm *v, const struct kernel_image *kernel, struct pv_layout *layout);
-
-/* The kernel's command line of a run, as guest/command_line.h wants it. -E2BIG, said, if it does not fit. */
-int pv_format_cmdline(const struct options *o, char *to, uint64_t size);
