@@ -77,3 +77,11 @@ void shadow_note_block(struct shadow *s, gpa_t gpa, uint64_t bytes)
     if (bytes >= BLOCK_BYTES && shadow_frame_is_table(s, gpa_to_pfn(gpa)))
         drop(s, gpa_to_pfn(gpa));
 }
+
+bool shadow_give_up_table(struct shadow *s, pfn_t f)
+{
+    if (!shadow_frame_is_table(s, f))
+        return true;
+    shadow_begin(s, true);
+    return drop(s, f);
+}

@@ -192,3 +192,8 @@ void shadow_pages_init(struct shadow *s)
     }
     s->nr_free = s->nr_frames;
 }
+
+unsigned shadow_table_level(const struct shadow *s, mfn_t m)
+{
+    return s->pages[m.n - s->first_frame.n].level;
+}

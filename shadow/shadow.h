@@ -188,6 +188,13 @@ mfn_t shadow_enter(struct shadow *s);
  * that can make the monitor run (by an interrupt) may want to. */
 bool shadow_store(struct shadow *s, gpa_t gpa, uint64_t value, unsigned size);
 
+/* A device is about to write to this frame without shadow_write_memory(): its shadows are dropped. False: it is the root in use,
+ * and must not be written so. */
+bool shadow_give_up_table(struct shadow *s, pfn_t f);
+
+/* Of which level is the table in this frame of the pool; for an owner who queues writes. */
+unsigned shadow_table_level(const struct shadow *s, mfn_t m);
+
 /* Is this frame tracked now, as a table of the guest in use? */
 bool shadow_frame_is_table(const struct shadow *s, pfn_t f);
 
