@@ -76,19 +76,28 @@ static enum verdict handle_timer(struct vmm *v, const struct monitor_trap *trap)
     return go_on_or_stop(v);
 }
 
-/* Only programs are interrupted for the guest's timer; a tick in the kernel waits for the return to a program. */
-static void interrupt_program(struct vmm *v)
+static void raise_interrupt(struct vmm *v)
 {
-    if (v->mode->in_kernel(v)) {
-        deliver_tick(v);
-        return;
-    }
     struct kvm_run *run = v->machine.run;
     struct kvm_interrupt interrupt = { .irq = MONITOR_VEC_TIMER };
     if (monitor_is_running(&v->monitor) || !run->ready_for_interrupt_injection)
         run->request_interrupt_window = 1;
     else if (ioctl(v->machine.vcpu_fd, KVM_INTERRUPT, &interrupt) < 0)
-        fail(errno, "cannot raise the timer's interrupt (KVM_INTERRUPT)");
+        fail(errno, "cannot raise an interrupt (KVM_INTERRUPT)");
+}
+
+void run_kick(struct vmm *v)
+{
+    v->kicked = true;
+    raise_interrupt(v);
+}
+
+static void interrupt_guest(struct vmm *v)
+{
+    if (v->kicked || v->mode->takes_events(v))
+        raise_interrupt(v);
+    else
+        deliver_tick(v);
 }
 
 static enum verdict handle_interruption(struct vmm *v, const struct monitor_trap *trap)
@@ -98,7 +107,7 @@ static enum verdict handle_interruption(struct vmm *v, const struct monitor_trap
     ledger_note_tick(&v->ledger);
     if (clock_stop_signal())
         return STOP;
-    interrupt_program(v);
+    interrupt_guest(v);
     return GO_ON;
 }
 
@@ -119,6 +128,24 @@ static enum verdict handle_other(struct vmm *v, const struct monitor_trap *trap)
     return STOP;
 }
 
+/* A port or a device's register, or a store to a page table: KVM completes it when the guest goes on, and the monitor is not
+ * passed. */
+static enum verdict handle_port(struct vmm *v, const struct monitor_trap *trap)
+{
+    if (!v->mode->port)
+        return handle_other(v, trap);
+    v->mode->port(v);
+    return go_on_or_stop(v);
+}
+
+static enum verdict handle_mmio(struct vmm *v, const struct monitor_trap *trap)
+{
+    if (!v->mode->mmio)
+        return handle_other(v, trap);
+    v->mode->mmio(v);
+    return go_on_or_stop(v);
+}
+
 /* 2. The table. */
 
 static const struct exit_row exit_table[NR_EXIT_CAUSES] = {
@@ -130,10 +157,10 @@ static const struct exit_row exit_table[NR_EXIT_CAUSES] = {
     [EXIT_TIMER] = { "timer", handle_timer },
     [EXIT_SIGNAL] = { "signal", handle_interruption },
     [EXIT_WINDOW] = { "interrupt-window", handle_interruption },
-    [EXIT_PORT] = { "port", handle_other },
-    [EXIT_MMIO] = { "mmio", handle_other },
-    [EXIT_TABLE_STORE] = { "table-store", handle_other },
-    [EXIT_PRIVILEGED] = { "privileged-instruction", handle_other },
+    [EXIT_PORT] = { "port", handle_port },
+    [EXIT_MMIO] = { "mmio", handle_mmio },
+    [EXIT_TABLE_STORE] = { "table-store", handle_mmio },
+    [EXIT_PRIVILEGED] = { "privileged-instruction", handle_exception },
     [EXIT_DRAIN] = { "drain", handle_nothing },
     [EXIT_HALT] = { "halt", handle_other },
     [EXIT_OTHER] = { "other", handle_other },
@@ -146,11 +173,15 @@ const char *exit_cause_name(enum exit_cause c)
 
 /* 3. Classify. */
 
-static enum exit_cause classify_trap(unsigned vector)
+static enum exit_cause classify_vector(struct vmm *v, unsigned vector)
 {
     if (vector == VEC_PF)
         return EXIT_PAGE_FAULT;
-    return vector < NR_EXCEPTIONS ? EXIT_EXCEPTION : EXIT_TIMER;
+    if (vector < NR_EXCEPTIONS)
+        return EXIT_EXCEPTION;
+    bool kicked = v->kicked;
+    v->kicked = false;
+    return kicked ? EXIT_DRAIN : EXIT_TIMER;
 }
 
 static enum exit_cause classify_io(struct vmm *v, struct monitor_trap *trap)
@@ -167,9 +198,12 @@ static enum exit_cause classify_io(struct vmm *v, struct monitor_trap *trap)
         v->regs.r11 = v->regs.rflags;
         return EXIT_HYPERCALL;
     }
-    if (event == MONITOR_TRAP)
-        return classify_trap(trap->vector);
-    return v->mode->in_kernel(v) ? EXIT_HYPERCALL : EXIT_SYSTEM_CALL;
+    enum exit_cause by_cpu = event == MONITOR_TRAP     ? classify_vector(v, trap->vector)
+                             : v->mode->in_kernel(v) ? EXIT_HYPERCALL
+                                                     : EXIT_SYSTEM_CALL;
+    if (!v->mode->classify)
+        return by_cpu;
+    return v->mode->classify(v, event == MONITOR_TRAP ? trap : NULL, by_cpu);
 }
 
 static enum exit_cause classify(struct vmm *v, int result, struct monitor_trap *trap)
@@ -180,7 +214,7 @@ static enum exit_cause classify(struct vmm *v, int result, struct monitor_trap *
     case KVM_EXIT_IO:
         return classify_io(v, trap);
     case KVM_EXIT_MMIO:
-        return EXIT_MMIO;
+        return v->mode->is_table_store && v->mode->is_table_store(v) ? EXIT_TABLE_STORE : EXIT_MMIO;
     case KVM_EXIT_INTR:
         return EXIT_SIGNAL;
     case KVM_EXIT_IRQ_WINDOW_OPEN:
@@ -193,12 +227,6 @@ static enum exit_cause classify(struct vmm *v, int result, struct monitor_trap *
 }
 
 /* 4. The loop. */
-
-/* An exit that interrupted nothing of the guest's resumes as it is. */
-static bool changes_registers(enum exit_cause cause)
-{
-    return cause != EXIT_SIGNAL && cause != EXIT_WINDOW;
-}
 
 static void charge(struct vmm *v, enum exit_cause cause)
 {
@@ -227,8 +255,18 @@ static void trace_return(struct vmm *v)
         v->mode->tell_steps(v);
 }
 
+/* Does the guest go on by way of the monitor? Not after an exit that interrupted nothing of it, or that KVM completes. */
+static bool passes_monitor(enum exit_cause cause)
+{
+    return cause != EXIT_SIGNAL && cause != EXIT_WINDOW && cause != EXIT_PORT && cause != EXIT_MMIO &&
+           cause != EXIT_TABLE_STORE;
+}
+
 static void resume(struct vmm *v)
 {
+    if (v->mode->enter)
+        v->mode->enter(v);
+    charge_drains(v);
     trace_work(v->trace, v->monitor.nr_stores, v->monitor.nr_flushes, v->monitor.root_pending);
     monitor_resume(&v->monitor, &v->regs);
 }
@@ -241,15 +279,17 @@ static enum verdict handle_exit(struct vmm *v, int result)
     enum exit_cause cause = classify(v, result, &trap);
     ledger_exit(&v->ledger, cause);
     enum verdict verdict = exit_table[cause].handle(v, &trap);
-    if (verdict == GO_ON && changes_registers(cause)) {
+    if (verdict == GO_ON && passes_monitor(cause)) {
         deliver_tick(v);
+        if (v->mode->deliver)
+            v->mode->deliver(v);
         verdict = go_on_or_stop(v);
     }
     if (verdict == STOP)
         ledger_end(&v->ledger, false, false);
     charge(v, cause);
     charge_drains(v);
-    if (verdict == GO_ON && changes_registers(cause))
+    if (verdict == GO_ON && passes_monitor(cause))
         resume(v);
     if (v->trace)
         trace_resumes(v->trace, verdict == GO_ON ? lane_of_guest(v) : LANE_VMM);

@@ -5,7 +5,8 @@
 static const char *const account_names[NR_ACCOUNTS] = {
     [ACCOUNT_BOOT] = "boot",   [ACCOUNT_FAULT] = "fault", [ACCOUNT_SYSTEM_CALL] = "system-call",
     [ACCOUNT_DISK] = "disk",   [ACCOUNT_TIMER] = "timer", [ACCOUNT_EXCEPTION] = "exception",
-    [ACCOUNT_IDLE] = "idle",   [ACCOUNT_PROGRAM] = "program",
+    [ACCOUNT_IDLE] = "idle",   [ACCOUNT_HIDDEN] = "hidden-fault",
+    [ACCOUNT_PROGRAM] = "program",
 };
 
 static const char *const class_names[NR_FAULT_CLASSES] = {

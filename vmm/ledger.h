@@ -40,6 +40,7 @@ enum account {
     ACCOUNT_TIMER,
     ACCOUNT_EXCEPTION, /* of a program, other than page faults */
     ACCOUNT_IDLE,
+    ACCOUNT_HIDDEN,  /* faults that only the shadow had, in a program: fixed, and the program never knew */
     ACCOUNT_PROGRAM, /* nothing in progress: the program ran */
     NR_ACCOUNTS
 };

@@ -13,7 +13,11 @@
 #define LEAST_MEMORY   (2ull << 20)
 #define MOST_MEMORY    (2ull << 30)
 
-enum { OPT_SEED = 256, OPT_STATS, OPT_STATS_JSON, OPT_AUDIT, OPT_DISK_ERROR, OPT_TRACE };
+#define DEFAULT_SHADOW (4ull << 20)
+#define LEAST_SHADOW   (128ull << 10)
+#define MOST_SHADOW    (256ull << 20)
+
+enum { OPT_SEED = 256, OPT_STATS, OPT_STATS_JSON, OPT_AUDIT, OPT_DISK_ERROR, OPT_TRACE, OPT_SHADOW_MEMORY };
 
 const struct option options_long[] = {
     { "mode", required_argument, NULL, 'M' },
@@ -26,6 +30,7 @@ const struct option options_long[] = {
     { "stats", no_argument, NULL, OPT_STATS },
     { "stats-json", required_argument, NULL, OPT_STATS_JSON },
     { "trace", required_argument, NULL, OPT_TRACE },
+    { "shadow-memory", required_argument, NULL, OPT_SHADOW_MEMORY },
     { "audit", no_argument, NULL, OPT_AUDIT },
     { "timeout", required_argument, NULL, 't' },
     { "disk-error", required_argument, NULL, OPT_DISK_ERROR },
@@ -44,12 +49,14 @@ void options_print_help(void)
         "The guest:\n"
         "  -M, --mode MODE        how its memory is virtualized (default pv):\n"
         "                           pv  paravirtualized: page tables change by hypercall\n"
+        "                           fv  fully virtualized: shadow page tables, an unmodified kernel\n"
         "  -m, --memory SIZE      its memory, 2M to 2G (default 16M)\n"
         "  -d, --disk FILE        the disk with its programs and data: a tar archive made with --format=ustar\n"
         "  -s, --swap SIZE|FILE   where pages go when memory runs out: a private temporary file of SIZE, or FILE\n"
         "  -p, --policy POLICY    which page goes: clock (default), fifo, lru, random\n"
         "      --seed NUMBER      for the random policy (default 1)\n"
         "  -k, --kernel ELF       a guest kernel of your own instead of the one that is built in\n"
+        "      --shadow-memory SIZE  fv: at most so much memory for shadow tables, 128K to 256M (default 4M)\n"
         "\n"
         "What is told:\n"
         "      --stats            print exits per fault to standard error at the end\n"
@@ -86,6 +93,14 @@ static bool parse_memory(const char *text, uint64_t *bytes)
     return false;
 }
 
+static bool parse_shadow_memory(const char *text, uint64_t *bytes)
+{
+    if (size_parse(text, bytes) == 0 && *bytes >= LEAST_SHADOW && *bytes <= MOST_SHADOW && *bytes % PAGE_SIZE == 0)
+        return true;
+    fail(0, "--shadow-memory %s: expected a size from 128K to 256M, a multiple of 4K", text);
+    return false;
+}
+
 static bool parse_number(const char *option, const char *text, uint64_t most, uint64_t *value)
 {
     char *end;
@@ -119,7 +134,7 @@ static bool parse_word(const char *option, const char *text, const char *const *
     return false;
 }
 
-const char *const options_modes[] = { "pv", NULL };
+const char *const options_modes[] = { "pv", "fv", NULL };
 const char *const options_policies[] = { "clock", "fifo", "lru", "random", NULL };
 
 /* One option. False: it was wrong, and that was told. */
@@ -153,6 +168,8 @@ static bool take_option(struct options *o, int option, const char *value)
     case OPT_TRACE:
         o->trace = value;
         return true;
+    case OPT_SHADOW_MEMORY:
+        return parse_shadow_memory(value, &o->shadow_bytes);
     case OPT_AUDIT:
         o->audit = true;
         return true;
@@ -174,7 +191,8 @@ static bool take_option(struct options *o, int option, const char *value)
 
 int options_parse(struct options *o, int argc, char **argv)
 {
-    *o = (struct options){ .mode = "pv", .memory_bytes = DEFAULT_MEMORY, .seed = 1 };
+    *o = (struct options){ .mode = "pv", .memory_bytes = DEFAULT_MEMORY, .shadow_bytes = DEFAULT_SHADOW,
+                             .seed = 1 };
     optind = 1;
     int option;
     while ((option = getopt_long(argc, argv, options_short, options_long, NULL)) != -1) {

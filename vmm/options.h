@@ -17,8 +17,9 @@ enum {
 };
 
 struct options {
-    const char *mode;         /* "pv" */
+    const char *mode;         /* "pv", "fv" */
     uint64_t memory_bytes;    /* of the guest; a multiple of 4096 */
+    uint64_t shadow_bytes;    /* fv: most memory for shadow tables; a multiple of 4096 */
     const char *kernel;       /* NULL: the one that is built in */
     const char *disk;         /* NULL: none */
     const char *swap;         /* size or file; NULL: none */

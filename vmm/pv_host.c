@@ -117,7 +117,7 @@ static int64_t host_set_timer(void *ctx, uint64_t ns)
     (void)ctx;
     if (ns && ns < PV_SLOT_LIMIT_NS)
         ns = PV_SLOT_LIMIT_NS;
-    return clock_set_timer(ns) < 0 ? -PV_EINVAL : 0;
+    return clock_set_timer(ns, ns) < 0 ? -PV_EINVAL : 0;
 }
 
 static int64_t host_set_fs_base(void *ctx, uint64_t base)
@@ -244,6 +244,12 @@ static bool pv_in_kernel(const struct vmm *v)
     return host_of(v)->domain.mode == PV_MODE_KERNEL;
 }
 
+/* Only programs are interrupted; what comes in the kernel waits for its return to a program. */
+static bool pv_takes_events(const struct vmm *v)
+{
+    return !pv_in_kernel(v);
+}
+
 static void pv_trap(struct vmm *v, const struct monitor_trap *t)
 {
     struct pv_host *h = host_of(v);
@@ -346,6 +352,7 @@ const struct mode mode_pv = {
     .syscall = pv_syscall,
     .event = pv_event,
     .in_kernel = pv_in_kernel,
+    .takes_events = pv_takes_events,
     .audit = pv_audit_run,
     .stop = pv_stop,
     .tell_steps = pv_tell_steps,

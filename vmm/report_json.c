@@ -100,6 +100,16 @@ static json_t *hypercalls_json(const struct vmm *v)
     return o;
 }
 
+static void add_mode_count(void *arg, const char *group, const char *name, uint64_t n)
+{
+    json_t *o = json_object_get(arg, group);
+    if (!o) {
+        o = json_object();
+        json_object_set_new(arg, group, o);
+    }
+    json_object_set_new(o, name, number(n));
+}
+
 static void add_kvm_stat(void *arg, const char *name, uint64_t value)
 {
     json_object_set_new(arg, name, number(value));
@@ -131,6 +141,8 @@ json_t *report_to_json(struct vmm *v, int status)
     json_object_set_new(o, "timer", tally_json(&v->ledger.timers));
     json_object_set_new(o, "outside_faults", outside_json(&v->ledger));
     json_object_set_new(o, "hypercalls", hypercalls_json(v));
+    if (v->mode->each_count)
+        v->mode->each_count(v, add_mode_count, o);
     json_object_set_new(o, "disk", disk_json(v));
     json_object_set_new(o, "kvm", kvm);
     json_object_set_new(o, "start_ns", number(v->first_program_ns ? v->first_program_ns - v->start_ns : 0));

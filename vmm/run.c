@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "vmm/clock.h"
 #include "vmm/error.h"
 #include "vmm/report.h"
@@ -50,9 +51,12 @@ static int open_disks(struct vmm *v, struct disk disks[PV_MAX_DISKS])
 static int open_machine(struct vmm *v)
 {
     uint64_t nr_frames = v->options->memory_bytes / PAGE_SIZE;
-    int err = machine_open(&v->machine, nr_frames + FRAMES_OF_OURS);
+    uint64_t nr_own = v->mode->nr_own_frames ? v->mode->nr_own_frames(v->options) : 0;
+    int err = machine_open(&v->machine, nr_frames + nr_own + FRAMES_OF_OURS);
+    if (!err && nr_own)
+        v->own_frames = machine_take_range(&v->machine, nr_own);
     if (!err)
-        err = monitor_init(&v->monitor, &v->machine, MONITOR_SLOT, false);
+        err = monitor_init(&v->monitor, &v->machine, MONITOR_SLOT, v->mode->uses_ports);
     if (!err)
         err = domain_init(&v->domain, &v->machine, 1, nr_frames);
     return err;
@@ -147,11 +151,21 @@ static int run_with_kernel(struct vmm *v, const struct kernel_image *kernel)
         v->mode->stop(v);
         clock_stop();
         domain_destroy(&v->domain);
+        monitor_destroy(&v->monitor);
         machine_close(&v->machine);
     }
     for (unsigned i = 0; i < PV_MAX_DISKS; i++)
         disk_close(&disks[i]);
     return status;
+}
+
+static const struct mode *mode_by_name(const char *name)
+{
+    static const struct mode *const modes[] = { &mode_pv, &mode_fv };
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+        if (!strcmp(modes[i]->name, name))
+            return modes[i];
+    return NULL;
 }
 
 int run_command(const struct options *o)
@@ -162,7 +176,7 @@ int run_command(const struct options *o)
         return STATUS_HOST;
     }
     v->options = o;
-    v->mode = &mode_pv;
+    v->mode = mode_by_name(o->mode);
     v->start_ns = clock_now_ns();
     struct kernel_image kernel;
     int status = STATUS_BAD_INPUT;

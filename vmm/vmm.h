@@ -14,16 +14,35 @@
 
 struct vmm;
 
+typedef void mode_count_fn(void *arg, const char *group, const char *name, uint64_t n);
+
 /* A way of virtualizing memory. Each handler changes v->regs to where the guest goes on, or ends the domain. */
 struct mode {
     const char *name;
     bool int3_is_hypercall; /* in the guest's kernel, beside SYSCALL */
+    /* What this mode wants: ports that the guest itself may use; machine frames besides the guest's, in a row (NULL: none). */
+    bool uses_ports;
+    uint64_t (*nr_own_frames)(const struct options *o);
     /* Load the kernel, build what the mode needs, run the monitor's start. 0 or a negative errno, said. */
     int (*start)(struct vmm *v, const struct kernel_image *kernel);
+    /* What was this trap (or SYSCALL: trap is NULL), if not what the CPU says? Changes nothing of the guest. Optional. */
+    enum exit_cause (*classify)(struct vmm *v, const struct monitor_trap *trap, enum exit_cause by_cpu);
     void (*trap)(struct vmm *v, const struct monitor_trap *trap);
     void (*syscall)(struct vmm *v);
-    /* The timer ticked (clock_take_tick); deliver it if it may be now. */
+    /* The timer ticked (clock_take_tick); deliver it if it may be now, and if the exit passes the monitor. */
     void (*event)(struct vmm *v);
+    /* At the end of each exit that passes the monitor: deliver what waits and may be delivered now. Optional. */
+    void (*deliver)(struct vmm *v);
+    /* Could an event be delivered now? */
+    bool (*takes_events)(const struct vmm *v);
+    /* Exits that do not pass the monitor: kvm_run says what, and takes the answer. Is this store to a page table? Optional. */
+    void (*port)(struct vmm *v);
+    void (*mmio)(struct vmm *v);
+    bool (*is_table_store)(const struct vmm *v);
+    /* Last thing before the guest goes on by way of the monitor. Optional. */
+    void (*enter)(struct vmm *v);
+    /* Counts of the mode's own, by group and name, the groups one after the other. Optional. */
+    void (*each_count)(const struct vmm *v, mode_count_fn *each, void *arg);
     /* Is the guest in its kernel, or in a program? */
     bool (*in_kernel)(const struct vmm *v);
     /* Recount what the mode counts; the number of disagreements, each told. */
@@ -42,6 +61,8 @@ struct vmm {
     struct domain domain;
     struct cpu_regs regs; /* of the guest, while it does not run */
     struct ledger ledger;
+    mfn_t own_frames; /* the mode's: the first of them */
+    bool kicked;      /* an interrupt was raised so that the monitor gets to run, and for nothing else */
     struct disk *disks[PV_MAX_DISKS];
     struct virtqueue queues[PV_MAX_DISKS];
     unsigned nr_disks;
@@ -55,4 +76,7 @@ struct vmm {
 int run_loop(struct vmm *v);
 
 const char *exit_cause_name(enum exit_cause c);
-extern const struct mode mode_pv;
+/* Have the guest trap at once, although it does nothing that traps. For exits that do not pass the monitor. */
+void run_kick(struct vmm *v);
+
+extern const struct mode mode_pv, mode_fv;

@@ -1,0 +1,471 @@
+/* The fully virtualized mode.
+ *   1. what the shadow MMU asks of its owner
+ *   2. what the virtual CPU asks
+ *   3. memory for devices
+ *   4. traps
+ *   5. ports, registers of devices, stores to page tables
+ *   6. interrupts
+ *   7. counts, start, stop
+ *
+ * Machine memory, as KVM has it:
+ *
+ *   0             RAM: the guest's frames, the monitor's, and the shadow tables at the top
+ *   WINDOW        all of it once more, read-only: here the shadow maps what is a page table of the guest
+ *   DEVICES       nothing: here it maps what is a device, at its gpa + DEVICES */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "vmm/clock.h"
+#include "vmm/error.h"
+#include "vmm/fv_emulate.h"
+#include "vmm/fv_host.h"
+
+#define WINDOW  (1ull << 32)
+#define DEVICES (2ull << 32)
+/* How many tables one call shadows ahead of need: what a program touches while it starts, in both roles. */
+#define AHEAD  16
+#define NO_PFN (~0u)
+
+static struct fv_host *host_of(const struct vmm *v)
+{
+    return v->mode_data;
+}
+
+/* 1. The shadow's owner. */
+
+static struct shadow_place host_place(void *ctx, pfn_t f)
+{
+    const struct domain *d = &((struct vmm *)ctx)->domain;
+    if (f.n < d->nr_frames)
+        return (struct shadow_place){ SHADOW_PLACE_RAM, d->p2m[f.n] };
+    if (pfn_to_gpa(f) - PC_MMIO_START < PC_MMIO_BYTES)
+        return (struct shadow_place){ SHADOW_PLACE_DEVICE, maddr_to_mfn(DEVICES + pfn_to_gpa(f)) };
+    return (struct shadow_place){ .kind = SHADOW_PLACE_NONE };
+}
+
+static void *host_guest_frame(void *ctx, pfn_t f)
+{
+    const struct domain *d = &((struct vmm *)ctx)->domain;
+    return f.n < d->nr_frames ? machine_frame(d->machine, d->p2m[f.n]) : NULL;
+}
+
+static const uint64_t *host_table(void *ctx, mfn_t m)
+{
+    return machine_frame(&((struct vmm *)ctx)->machine, m);
+}
+
+static void host_write_spte(void *ctx, maddr_t at, uint64_t spte)
+{
+    struct vmm *v = ctx;
+    uint64_t before = *(const uint64_t *)machine_at(&v->machine, at);
+    bool leaf = shadow_table_level(&host_of(v)->shadow, maddr_to_mfn(at)) == 1;
+    monitor_store(&v->monitor, at, spte, leaf && !(before & PTE_PRESENT) && (spte & PTE_PRESENT));
+}
+
+static void host_flush_page(void *ctx, gva_t a)
+{
+    monitor_flush_page(&((struct vmm *)ctx)->monitor, a);
+}
+
+static void host_flush_all(void *ctx)
+{
+    monitor_flush_all(&((struct vmm *)ctx)->monitor);
+}
+
+static bool host_owns_frame(void *ctx, mfn_t m)
+{
+    const struct vmm *v = ctx;
+    return m.n < v->machine.nr_mfns && host_of(v)->m2p[m.n] != NO_PFN;
+}
+
+static const struct shadow_ops shadow_ops = {
+    .place = host_place,
+    .guest_frame = host_guest_frame,
+    .table = host_table,
+    .write_spte = host_write_spte,
+    .flush_page = host_flush_page,
+    .flush_all = host_flush_all,
+    .owns_frame = host_owns_frame,
+};
+
+/* 2. The virtual CPU's owner. */
+
+static uint64_t host_segment_base(void *ctx, enum fv_segment s)
+{
+    const struct kvm_sregs *r = &((struct vmm *)ctx)->machine.run->s.regs.sregs;
+    return s == FV_FS ? r->fs.base : r->gs.base;
+}
+
+static void host_set_segment_base(void *ctx, enum fv_segment s, uint64_t base)
+{
+    struct vmm *v = ctx;
+    if (machine_set_msr(&v->machine, s == FV_FS ? MSR_FS_BASE : MSR_GS_BASE, base) < 0)
+        domain_crash(&v->domain, "the CPU refuses %#llx as base of a segment", (unsigned long long)base);
+}
+
+static void host_halt(void *ctx)
+{
+    struct vmm *v = ctx;
+    ledger_note_idle(&v->ledger);
+    if (pic_pending_vector(&host_of(v)->pc.pic) < 0 && !clock_wait())
+        domain_crash(&v->domain, "it halts, but nothing can wake it");
+}
+
+static void host_note_return(void *ctx)
+{
+    struct vmm *v = ctx;
+    struct fv_host *h = host_of(v);
+    if (!v->first_program_ns)
+        v->first_program_ns = clock_now_ns();
+    bool same_place = v->regs.rip == h->fault_rip && h->cpu.cr3 == h->fault_cr3;
+    ledger_end(&v->ledger, same_place, h->fault_is_write_to_present);
+}
+
+static void tell_registers(const struct vmm *v)
+{
+    const struct cpu_regs *r = &v->regs;
+    const struct fv_cpu *c = &host_of(v)->cpu;
+    fail(0, "rip %016llx rflags %08llx cpl %u", (unsigned long long)r->rip,
+         (unsigned long long)fv_cpu_flags(c), c->cpl);
+    fail(0, "rax %016llx rbx %016llx rcx %016llx rdx %016llx", (unsigned long long)r->rax,
+         (unsigned long long)r->rbx, (unsigned long long)r->rcx, (unsigned long long)r->rdx);
+    fail(0, "rsi %016llx rdi %016llx rbp %016llx rsp %016llx", (unsigned long long)r->rsi,
+         (unsigned long long)r->rdi, (unsigned long long)r->rbp, (unsigned long long)r->rsp);
+    fail(0, "r8  %016llx r9  %016llx r10 %016llx r11 %016llx", (unsigned long long)r->r8,
+         (unsigned long long)r->r9, (unsigned long long)r->r10, (unsigned long long)r->r11);
+    fail(0, "r12 %016llx r13 %016llx r14 %016llx r15 %016llx", (unsigned long long)r->r12,
+         (unsigned long long)r->r13, (unsigned long long)r->r14, (unsigned long long)r->r15);
+    fail(0, "cr0 %08llx cr2 %016llx cr3 %08llx cr4 %08llx efer %04llx", (unsigned long long)c->cr0,
+         (unsigned long long)c->cr2, (unsigned long long)c->cr3, (unsigned long long)c->cr4,
+         (unsigned long long)c->efer);
+}
+
+static void host_crash(void *ctx, const char *reason)
+{
+    struct vmm *v = ctx;
+    tell_registers(v);
+    domain_crash(&v->domain, "%s (%s, rip %#llx)", reason,
+                 host_of(v)->cpu.cpl == 0 ? "in its kernel" : "in a program",
+                 (unsigned long long)v->regs.rip);
+}
+
+static const struct fv_cpu_ops cpu_ops = {
+    .segment_base = host_segment_base,
+    .set_segment_base = host_set_segment_base,
+    .halt = host_halt,
+    .note_return = host_note_return,
+    .crash = host_crash,
+};
+
+/* 3. What a device reads or writes. If it overwrites a page table, that has ceased to be one. */
+
+static void *device_memory(void *ctx, gpa_t a, uint64_t bytes, bool for_writing)
+{
+    struct vmm *v = ctx;
+    void *at = domain_memory(&v->domain, a, bytes);
+    if (at && for_writing && !shadow_give_up_table(&host_of(v)->shadow, gpa_to_pfn(a)))
+        return NULL;
+    return at;
+}
+
+/* 4. Traps. */
+
+static bool fv_in_kernel(const struct vmm *v)
+{
+    return host_of(v)->cpu.cpl == 0;
+}
+
+/* What was decoded is kept from here to fv_trap, which comes next. */
+static struct fv_insn insn;
+
+static enum exit_cause fv_classify(struct vmm *v, const struct monitor_trap *t, enum exit_cause by_cpu)
+{
+    if (!t || by_cpu != EXIT_EXCEPTION || !fv_cpu_decode(&host_of(v)->cpu, &insn, t->vector))
+        return by_cpu;
+    return EXIT_PRIVILEGED;
+}
+
+/* For a program the whole of it was this exit. */
+static void account_alone(struct vmm *v, enum account a)
+{
+    ledger_begin(&v->ledger, a, clock_now_ns());
+    ledger_end(&v->ledger, true, false);
+}
+
+static void fv_page_fault(struct vmm *v, const struct monitor_trap *t)
+{
+    struct fv_host *h = host_of(v);
+    bool from_program = !fv_in_kernel(v);
+    uint64_t rip = v->regs.rip;
+    if (fv_cpu_page_fault(&h->cpu, t->address, t->error)) {
+        if (from_program)
+            account_alone(v, ACCOUNT_HIDDEN);
+        return;
+    }
+    if (!from_program)
+        return;
+    h->fault_rip = rip;
+    h->fault_cr3 = h->cpu.cr3;
+    uint32_t error = h->shadow.fault.error;
+    h->fault_is_write_to_present = (error & PF_ERR_PRESENT) && (error & PF_ERR_WRITE);
+}
+
+static void fv_trap(struct vmm *v, const struct monitor_trap *t)
+{
+    struct fv_host *h = host_of(v);
+    bool from_program = !fv_in_kernel(v);
+    if (t->vector == VEC_PF) {
+        fv_page_fault(v, t);
+        return;
+    }
+    if (insn.what != FV_NONE)
+        fv_cpu_emulate(&h->cpu, &insn);
+    else
+        fv_cpu_exception(&h->cpu, t->vector, t->error);
+    insn.what = FV_NONE;
+    if (from_program && !fv_in_kernel(v))
+        account_alone(v, ACCOUNT_EXCEPTION);
+}
+
+static void fv_syscall(struct vmm *v)
+{
+    fv_cpu_syscall(&host_of(v)->cpu);
+}
+
+static void fv_enter(struct vmm *v)
+{
+    struct fv_host *h = host_of(v);
+    mfn_t root = shadow_enter(&h->shadow);
+    if (root.n != v->monitor.root.n)
+        monitor_load_root(&v->monitor, root);
+    monitor_open_ports(&v->monitor, fv_in_kernel(v));
+}
+
+/* 5. Exits that do not pass the monitor. */
+
+static void fv_port(struct vmm *v)
+{
+    struct fv_host *h = host_of(v);
+    pc_do_ports(&h->pc, v->machine.run);
+    if (pic_pending_vector(&h->pc.pic) >= 0 && fv_cpu_takes_interrupts(&h->cpu))
+        run_kick(v);
+}
+
+static bool fv_is_table_store(const struct vmm *v)
+{
+    uint64_t at = v->machine.run->mmio.phys_addr;
+    return at >= WINDOW && at < WINDOW + v->machine.nr_mfns * PAGE_SIZE && v->machine.run->mmio.is_write;
+}
+
+static void table_store(struct vmm *v, maddr_t at, uint64_t value, unsigned size)
+{
+    struct fv_host *h = host_of(v);
+    uint32_t frame = h->m2p[maddr_to_mfn(at).n];
+    if (frame == NO_PFN) {
+        domain_crash(&v->domain, "it stores to what is not its own (a bug of ours)");
+        return;
+    }
+    bool ceased = shadow_store(&h->shadow, pfn_to_gpa(pfn(frame)) + page_offset(at), value, size);
+    if (ceased || monitor_is_behind(&v->monitor))
+        run_kick(v);
+}
+
+static void fv_mmio(struct vmm *v)
+{
+    struct kvm_run *run = v->machine.run;
+    uint64_t value = 0;
+    if (run->mmio.is_write)
+        memcpy(&value, run->mmio.data, run->mmio.len);
+    if (fv_is_table_store(v)) {
+        table_store(v, run->mmio.phys_addr - WINDOW, value, run->mmio.len);
+        return;
+    }
+    if (run->mmio.phys_addr < DEVICES) {
+        domain_crash(&v->domain, "it uses machine memory that is not there, at %#llx",
+                     (unsigned long long)run->mmio.phys_addr);
+        return;
+    }
+    pc_do_mmio(&host_of(v)->pc, run->mmio.phys_addr - DEVICES, run->mmio.is_write, run->mmio.len, &value);
+    if (!run->mmio.is_write)
+        memcpy(run->mmio.data, &value, run->mmio.len);
+}
+
+/* 6. Interrupts. */
+
+static bool fv_takes_events(const struct vmm *v)
+{
+    return fv_cpu_takes_interrupts(&host_of(v)->cpu);
+}
+
+static void fv_event(struct vmm *v)
+{
+    pc_tick(&host_of(v)->pc);
+}
+
+static void fv_deliver_pending(struct vmm *v)
+{
+    struct fv_host *h = host_of(v);
+    if (v->domain.state != DOMAIN_RUNNING || pic_pending_vector(&h->pc.pic) < 0 ||
+        !fv_cpu_takes_interrupts(&h->cpu))
+        return;
+    bool from_program = !fv_in_kernel(v);
+    fv_cpu_interrupt(&h->cpu, pic_acknowledge(&h->pc.pic));
+    if (from_program)
+        ledger_begin(&v->ledger, ACCOUNT_TIMER, clock_now_ns());
+}
+
+/* 7. Counts, start, stop. */
+
+static void fv_each_count(const struct vmm *v, mode_count_fn *each, void *arg)
+{
+    const struct fv_host *h = host_of(v);
+    const struct shadow_stats *s = &h->shadow.stats;
+    const struct {
+        const char *name;
+        uint64_t n;
+    } counts[] = {
+        { "true_faults", s->true_faults },
+        { "stores_added", s->stores_added },
+        { "stores_removed", s->stores_removed },
+        { "stores_changed", s->stores_changed },
+        { "stores_same", s->stores_same },
+        { "stores_plain", s->stores_plain },
+        { "floods", s->floods },
+        { "tables_made", s->tables_made },
+        { "tables_evicted", s->tables_evicted },
+        { "tables_peak", s->tables_peak },
+        { "spte_writes", s->spte_writes },
+        { "flushes", s->flushes },
+    };
+    for (int i = 1; i < FV_NR_INSTRUCTIONS; i++)
+        if (h->counts[i])
+            each(arg, "privileged", fv_instruction_name(i), h->counts[i]);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        each(arg, "shadow", counts[i].name, counts[i].n);
+    for (int i = 0; i < NR_SHADOW_REASONS; i++)
+        each(arg, "hidden_faults", shadow_reason_name(i), s->hidden[i]);
+}
+
+static void report_disagreement(void *arg, const char *text, uint64_t n)
+{
+    (void)arg;
+    fail(0, "audit: %s: %#llx", text, (unsigned long long)n);
+}
+
+static unsigned fv_audit(struct vmm *v)
+{
+    struct shadow *s = &host_of(v)->shadow;
+    shadow_enter(s);
+    return shadow_audit(s, report_disagreement, NULL);
+}
+
+static uint64_t fv_nr_own_frames(const struct options *o)
+{
+    return o->shadow_bytes / PAGE_SIZE;
+}
+
+static int make_m2p(struct vmm *v, struct fv_host *h)
+{
+    uint64_t n = v->machine.nr_mfns;
+    h->m2p = malloc(n * sizeof(h->m2p[0]));
+    if (!h->m2p)
+        return fail(ENOMEM, "cannot keep a table of %llu frames", (unsigned long long)n);
+    memset(h->m2p, 0xff, n * sizeof(h->m2p[0]));
+    for (uint64_t f = 0; f < v->domain.nr_frames; f++)
+        h->m2p[v->domain.p2m[f].n] = (uint32_t)f;
+    return 0;
+}
+
+static int make_shadow(struct vmm *v, struct fv_host *h)
+{
+    struct shadow *s = &h->shadow;
+    *s = (struct shadow){
+        .ops = &shadow_ops,
+        .ctx = v,
+        .nr_pfns = v->domain.nr_frames,
+        .window = WINDOW >> PAGE_SHIFT,
+        .first_frame = v->own_frames,
+        .nr_frames = (uint32_t)fv_nr_own_frames(v->options),
+        .ahead = AHEAD,
+        .monitor_slot = v->monitor.slot,
+        .monitor_entry = v->monitor.root_entry,
+        .maxphyaddr = v->machine.maxphyaddr,
+    };
+    s->memory = calloc(1, shadow_memory_bytes(s->nr_frames, s->nr_pfns));
+    if (!s->memory || shadow_init(s) < 0)
+        return fail(ENOMEM, "cannot keep shadow tables of %u frames", s->nr_frames);
+    return 0;
+}
+
+static int make_cpu(struct vmm *v, struct fv_host *h, const struct native_layout *layout)
+{
+    h->counts = calloc(FV_NR_INSTRUCTIONS, sizeof(h->counts[0]));
+    if (!h->counts)
+        return fail(ENOMEM, "cannot make a virtual CPU");
+    h->cpu = (struct fv_cpu){ .ops = &cpu_ops,
+                              .ctx = v,
+                              .shadow = &h->shadow,
+                              .regs = &v->regs,
+                              .has_umip = v->machine.has_umip,
+                              .counts = h->counts };
+    v->regs = (struct cpu_regs){ .rip = layout->entry, .rbx = layout->start_info };
+    return fv_cpu_init(&h->cpu, layout->root) < 0 ? fail(0, "the shadow MMU refuses the initial page tables")
+                                                  : 0;
+}
+
+static int fv_start(struct vmm *v, const struct kernel_image *kernel)
+{
+    struct fv_host *h = calloc(1, sizeof(*h));
+    if (!h)
+        return fail(ENOMEM, "cannot make a fully virtualized domain");
+    v->mode_data = h;
+    struct native_layout layout;
+    int err = kernel_image_require_native(kernel);
+    if (!err)
+        err = machine_add_window(&v->machine, WINDOW);
+    if (!err)
+        err = native_build_domain(v, kernel, &layout);
+    if (!err)
+        err = make_m2p(v, h);
+    if (!err)
+        err = make_shadow(v, h);
+    if (!err)
+        err = make_cpu(v, h, &layout);
+    if (err)
+        return err;
+    pc_init(&h->pc, v, device_memory, v);
+    return monitor_start(&v->monitor, shadow_enter(&h->shadow));
+}
+
+static void fv_stop(struct vmm *v)
+{
+    struct fv_host *h = host_of(v);
+    if (h) {
+        free(h->m2p);
+        free(h->counts);
+        free(h->shadow.memory);
+    }
+    free(h);
+    v->mode_data = NULL;
+}
+
+const struct mode mode_fv = {
+    .name = "fv",
+    .uses_ports = true,
+    .nr_own_frames = fv_nr_own_frames,
+    .start = fv_start,
+    .classify = fv_classify,
+    .trap = fv_trap,
+    .syscall = fv_syscall,
+    .event = fv_event,
+    .deliver = fv_deliver_pending,
+    .takes_events = fv_takes_events,
+    .port = fv_port,
+    .mmio = fv_mmio,
+    .is_table_store = fv_is_table_store,
+    .enter = fv_enter,
+    .each_count = fv_each_count,
+    .in_kernel = fv_in_kernel,
+    .audit = fv_audit,
+    .stop = fv_stop,
+};

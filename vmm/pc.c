@@ -1,0 +1,149 @@
+/* A PC's devices: where each is, and what is behind them.
+ *   1. consoles
+ *   2. the timer
+ *   3. ports
+ *   4. disks */
+#include <string.h>
+#include "vmm/clock.h"
+#include "vmm/console.h"
+#include "vmm/pc.h"
+
+#define EXIT_PORT_NUMBER 0xf4
+#define EXIT_PANICKED    (1u << 8)
+
+#define MMIO_QUEUE_NOTIFY 0x50
+
+/* 1. */
+
+static const struct {
+    uint64_t port;
+    enum pv_console_stream stream;
+} consoles[PC_NR_UARTS] = { { 0x3f8, PV_CONSOLE_OUT }, { 0x2f8, PV_CONSOLE_ERR }, { 0x3e8, PV_CONSOLE_LOG } };
+
+static void write_console(struct pc *pc, unsigned n, const void *data, uint64_t bytes)
+{
+    if (console_write(pc->v->options->quiet, consoles[n].stream, data, bytes) < 0)
+        domain_crash(&pc->v->domain, "its output cannot be written");
+}
+
+static void write_out(void *ctx, const void *data, uint64_t bytes)
+{
+    write_console(ctx, 0, data, bytes);
+}
+
+static void write_errors(void *ctx, const void *data, uint64_t bytes)
+{
+    write_console(ctx, 1, data, bytes);
+}
+
+static void write_log(void *ctx, const void *data, uint64_t bytes)
+{
+    write_console(ctx, 2, data, bytes);
+}
+
+/* 2. */
+
+static uint64_t now(void *ctx)
+{
+    (void)ctx;
+    return clock_now_ns();
+}
+
+static void set_timer(void *ctx, uint64_t first_ns, uint64_t period_ns)
+{
+    struct pc *pc = ctx;
+    if (clock_set_timer(first_ns, period_ns) < 0)
+        domain_crash(&pc->v->domain, "its timer cannot be set");
+}
+
+void pc_tick(struct pc *pc)
+{
+    pic_raise(&pc->pic, 0);
+    pic_lower(&pc->pic, 0);
+}
+
+void pc_init(struct pc *pc, struct vmm *v, guest_memory_fn *memory, void *ctx)
+{
+    static uart_output_fn *const outputs[PC_NR_UARTS] = { write_out, write_errors, write_log };
+
+    *pc = (struct pc){ .v = v };
+    for (unsigned i = 0; i < PC_NR_UARTS; i++)
+        uart_init(&pc->uarts[i], outputs[i], pc);
+    pic_init(&pc->pic);
+    pit_init(&pc->pit, now, set_timer, pc);
+    for (unsigned i = 0; i < PV_MAX_DISKS; i++)
+        virtio_mmio_init(&pc->disks[i], i < v->nr_disks ? v->disks[i] : NULL, memory, ctx);
+}
+
+/* 3. */
+
+static void end(struct pc *pc, uint64_t value)
+{
+    if (value & EXIT_PANICKED)
+        domain_crash(&pc->v->domain, "its kernel panicked");
+    else
+        domain_exit(&pc->v->domain, (int)(value & 0xff));
+}
+
+static struct uart *uart_at(struct pc *pc, uint64_t port, uint64_t *offset)
+{
+    for (unsigned i = 0; i < PC_NR_UARTS; i++) {
+        *offset = port - consoles[i].port;
+        if (*offset < UART_REGISTERS)
+            return &pc->uarts[i];
+    }
+    return NULL;
+}
+
+static void do_port(struct pc *pc, uint64_t port, bool is_write, unsigned size, uint64_t *value)
+{
+    uint64_t offset;
+    struct uart *u = uart_at(pc, port, &offset);
+
+    if (u && uart_access(u, offset, is_write, size, value))
+        return;
+    if (pic_access(&pc->pic, port, is_write, size, value) ||
+        pit_access(&pc->pit, port, is_write, size, value))
+        return;
+    if (is_write && port == EXIT_PORT_NUMBER)
+        end(pc, *value);
+    if (!is_write)
+        *value = ~0ull;
+}
+
+void pc_do_ports(struct pc *pc, struct kvm_run *run)
+{
+    uint8_t *data = (uint8_t *)run + run->io.data_offset;
+    bool is_write = run->io.direction == KVM_EXIT_IO_OUT;
+    unsigned size = run->io.size;
+    uint64_t offset;
+    struct uart *u = uart_at(pc, run->io.port, &offset);
+
+    if (u && is_write && size == 1 && run->io.count > 1 && uart_write_string(u, offset, data, run->io.count))
+        return;
+    for (uint32_t i = 0; i < run->io.count; i++, data += size) {
+        uint64_t value = 0;
+        if (is_write)
+            memcpy(&value, data, size);
+        do_port(pc, run->io.port, is_write, size, &value);
+        if (!is_write)
+            memcpy(data, &value, size);
+    }
+}
+
+/* 4. */
+
+void pc_do_mmio(struct pc *pc, gpa_t a, bool is_write, unsigned size, uint64_t *value)
+{
+    uint64_t place = (a - PC_MMIO_START) / VIRTIO_MMIO_BYTES,
+             offset = (a - PC_MMIO_START) % VIRTIO_MMIO_BYTES;
+
+    if (a >= PC_MMIO_START && place < PV_MAX_DISKS) {
+        if (is_write && offset == MMIO_QUEUE_NOTIFY)
+            ledger_note_disk(&pc->v->ledger);
+        if (virtio_mmio_access(&pc->disks[place], offset, is_write, size, value))
+            return;
+    }
+    if (!is_write)
+        *value = ~0ull;
+}
