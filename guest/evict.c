@@ -1,4 +1,5 @@
-/* Eviction: 1. accessed bits, for the policies, 2. one page goes, 3. as many as are needed. */
+/* Eviction: 1. accessed bits, for the policies, 2. pages that stay, 3. one page goes, 4. as many as are
+ * needed. */
 #include "evict.h"
 #include "kernel.h"
 #include "pages.h"
@@ -44,7 +45,34 @@ static void flush_cleared(void)
     nr_flushes = 0;
 }
 
-/* 2. One page goes. */
+/* 2. Pages that stay: the last ones that came in. A program must have all pages of an instruction at once to
+ * get any further, and has not got there while its last faults are those. If only they could go, memory is
+ * used up: to let them go would bring the same faults back, for ever. */
+static pfn_t newcomers[EVICT_NEWCOMERS];
+static unsigned next_newcomer;
+
+void evict_start_newcomers(void)
+{
+    for (unsigned i = 0; i < EVICT_NEWCOMERS; i++)
+        newcomers[i] = pfn(NO_FRAME);
+}
+
+void evict_page_came(pfn_t f)
+{
+    newcomers[next_newcomer] = f;
+    next_newcomer = (next_newcomer + 1) % EVICT_NEWCOMERS;
+}
+
+/* A frame that was freed and holds another page now is a newcomer by that one. */
+static bool is_newcomer(pfn_t f)
+{
+    for (unsigned i = 0; i < EVICT_NEWCOMERS; i++)
+        if (newcomers[i].n == f.n)
+            return true;
+    return false;
+}
+
+/* 3. One page goes. */
 
 /* Let all entries that refer to the frame say `entry` instead, and free it. */
 static void unmap(pfn_t f, uint64_t entry)
@@ -100,6 +128,8 @@ static bool send_out(struct eviction *e, pfn_t f)
 {
     const struct frame *d = frame_of(f);
     unsigned sharers = d->sharers;
+    if (is_newcomer(f))
+        return false;
     if (is_dirty(f)) {
         if (!start_write(e, f))
             return false;
@@ -113,7 +143,7 @@ static bool send_out(struct eviction *e, pfn_t f)
     return true;
 }
 
-/* 3. As many as are needed. */
+/* 4. As many as are needed. */
 
 /* What the policy picks cannot always go: swap may be full. Then any page will do that can. */
 static bool send_one_out(struct eviction *e)

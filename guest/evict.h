@@ -13,6 +13,15 @@
 _Static_assert(FRAMES_LOW > 4, "a fault takes up to four: a page and three tables");
 _Static_assert(EVICT_BATCH < BLK_BATCH, "room for the read that goes out with the writes");
 
+/* How many of the last pages that came in stay: as many as one instruction of a program can need, and some. (A
+ * copy from memory to memory, or a call through memory, touches six: code, source and destination, each across the
+ * end of a page.) */
+#define EVICT_NEWCOMERS 8
+
+/* None came yet; a page came in. */
+void evict_start_newcomers(void);
+void evict_page_came(pfn_t f);
+
 /* Pages that are being written. */
 struct eviction {
     unsigned nr_writes;

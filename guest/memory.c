@@ -21,6 +21,7 @@ bool memory_init(const struct boot_info *boot, const char *policy_name, uint64_t
     swap_init(disk, sectors, map, map_bytes);
     blk_init(boot);
     regions_init();
+    evict_start_newcomers();
     if (!policy_choose(policy_name, seed))
         return false;
     spaces_init();

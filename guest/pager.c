@@ -174,6 +174,7 @@ static void install(struct fault *f, enum source source, pfn_t frame)
     if (source == FROM_FRAME)
         page_release(f->entry);
     policy->page_came(frame);
+    evict_page_came(frame);
 }
 
 static enum touch make_page(struct fault *f)

@@ -634,6 +634,48 @@ START_TEST(frames_and_swap_both_gone_is_said_and_passes)
 }
 END_TEST
 
+/* An instruction that needs all of these pages at once: try until no fault comes. */
+static enum touch run_instruction(const gva_t *pages, unsigned n)
+{
+    for (unsigned tries = 0; tries < 1000; tries++) {
+        unsigned faults = 0;
+        for (unsigned i = 0; i < n; i++) {
+            enum touch t = touch(pages[i], i % 2 ? ACCESS_WRITE : ACCESS_READ);
+            if (t != TOUCH_OK)
+                return t;
+            faults += fake_counts.faults;
+        }
+        if (!faults)
+            return TOUCH_OK;
+    }
+    ck_abort_msg("the same faults over and over");
+}
+
+/* It takes page after page, and reaches its code and its stack for each. Its code is in a file, its stack has
+ * a place in swap: both can always go, until nothing else can. */
+START_TEST(program_that_takes_all_memory_comes_to_an_end)
+{
+    const uint64_t swap_pages = _i / 4 ? 100 : 0;
+    start_machine(200, policies[_i % 4], swap_pages);
+    map(BASE, 1000, RW);
+    map_file(FAR, 3, ACCESS_READ | ACCESS_EXEC);
+    map(FAR + 8 * PAGE_SIZE, 3, RW);
+    enum touch t = TOUCH_OK;
+    uint64_t n = 0;
+    for (; t == TOUCH_OK && n < 1000; n++) {
+        gva_t stack = FAR + (8 + n % 2) * PAGE_SIZE;
+        const gva_t one[] = { FAR, BASE + n * PAGE_SIZE };
+        const gva_t other[] = { FAR + PAGE_SIZE, stack, FAR + 2 * PAGE_SIZE, stack + PAGE_SIZE };
+        t = run_instruction(one, 2);
+        if (t == TOUCH_OK)
+            t = run_instruction(other, 4);
+    }
+    ck_assert_int_eq(t, TOUCH_NO_MEMORY);
+    ck_assert_uint_ge(n + EVICT_NEWCOMERS + 5, memory_state().resident + swap_pages);
+    ck_assert_uint_eq(guest_audit(), 0);
+}
+END_TEST
+
 START_TEST(kernel_gets_frames_by_eviction)
 {
     start_machine(200, policies[_i], 1000);
@@ -771,6 +813,7 @@ int main(void)
     tcase_add_test(t, kernel_copies_across_pages_and_respects_rights);
     tcase_add_loop_test(t, what_the_kernel_writes_survives_swap, 0, 4);
     tcase_add_loop_test(t, frames_and_swap_both_gone_is_said_and_passes, 0, 4);
+    tcase_add_loop_test(t, program_that_takes_all_memory_comes_to_an_end, 0, 8);
     tcase_add_loop_test(t, kernel_gets_frames_by_eviction, 0, 4);
     tcase_add_test(t, failing_read_is_an_error_and_nothing_else);
     tcase_add_loop_test(t, failing_writes_to_swap_lose_no_page, 0, 4);
