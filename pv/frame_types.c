@@ -14,7 +14,15 @@ int pv_frame_level(const struct pv_domain *d, mfn_t m)
 
 bool pv_frame_may_be_written(const struct pv_domain *d, mfn_t m)
 {
-    return pv_frame_is_own(d, m) && pv_frame_level(d, m) == 0;
+    if (!pv_frame_is_own(d, m) || pv_frame_level(d, m) != 0)
+        return false;
+    pv_frame_note_host_write(d, m);
+    return true;
+}
+
+void pv_frame_note_host_write(const struct pv_domain *d, mfn_t m)
+{
+    d->frames[m.n].host_wrote = d->frames[m.n].was_table;
 }
 
 int pv_ref_get(struct pv_domain *d, mfn_t m)
@@ -52,6 +60,9 @@ void pv_type_put(struct pv_domain *d, mfn_t m)
 {
     struct pv_frame_info *f = &d->frames[m.n];
     f->ref_count--;
-    if (--f->type_count == 0)
-        f->type = PV_FRAME_NONE;
+    if (--f->type_count > 0)
+        return;
+    if (pv_frame_level(d, m) > 0)
+        f->was_table = 1;
+    f->type = PV_FRAME_NONE;
 }

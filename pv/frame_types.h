@@ -23,6 +23,9 @@ int pv_frame_level(const struct pv_domain *d, mfn_t m);
 int pv_ref_get(struct pv_domain *d, mfn_t m);
 int pv_type_get(struct pv_domain *d, mfn_t m, enum pv_frame_type type);
 
+/* The host writes to a frame. KVM's own shadow of what was a table is not told of that: see pv_table_get(). */
+void pv_frame_note_host_write(const struct pv_domain *d, mfn_t m);
+
 /* Give back what a get took. pv_type_put: the last one makes the frame PV_FRAME_NONE. */
 void pv_ref_put(struct pv_domain *d, mfn_t m);
 void pv_type_put(struct pv_domain *d, mfn_t m);

@@ -46,6 +46,8 @@ void *pv_reach(const struct pv_domain *d, gva_t a, bool write)
     mfn_t m = pv_entry_frame(w.entry);
     if (!pv_frame_is_own(d, m))
         return NULL;
+    if (write)
+        pv_frame_note_host_write(d, m);
     return (uint8_t *)d->ops->frame(d->ctx, m) + page_offset(a);
 }
 

@@ -12,7 +12,7 @@
 #define PV_DOMAIN_NONE 0xffffu
 
 /* write_entry is called at most so often between two entries of the guest: a refused list stores each entry twice, and
- * each call may change the monitor's slot in four roots. */
+ * each call may change the monitor's slot in four roots. Tables stored anew (see host_wrote) come on top, PT_ENTRIES each. */
 #define PV_MAX_ENTRY_WRITES (2 * PV_MAX_UPDATES + 4 * PV_MAX_CALLS)
 
 enum pv_frame_type { PV_FRAME_NONE, PV_FRAME_WRITABLE, PV_FRAME_L1, PV_FRAME_L2, PV_FRAME_L3, PV_FRAME_L4 };
@@ -22,6 +22,8 @@ struct pv_frame_info {
     uint16_t owner; /* domain number or PV_DOMAIN_NONE (nobody's: the monitor, free) */
     uint8_t type;   /* enum pv_frame_type */
     uint8_t pinned; /* one type reference is held by PV_PIN */
+    uint8_t was_table;  /* since somebody may remember what it said as one ... */
+    uint8_t host_wrote; /* ... it is to be stored anew if the host, unseen by that somebody, wrote to it meanwhile */
     uint32_t type_count; /* references as that type: writable mappings, or entries of higher tables, roots, the pin */
     uint32_t ref_count;  /* all references, read-only mappings too */
     uint32_t audit_types, audit_refs; /* what pv_audit() counted */
@@ -89,6 +91,7 @@ struct pv_domain {
     bool dead;                /* crash() or shutdown() was called: nothing goes on */
     mfn_t loaded_root;        /* what load_root was last told */
     mfn_t shared_info_mfn;    /* held writable for good, so that it never becomes a table */
+    uint64_t stored_anew;     /* tables that were, since the start */
     bool stale;               /* rights were taken away: flush before the guest goes on */
     char reason[40];          /* of a crash, where it holds a number */
     struct pv_update updates[PV_MAX_UPDATES]; /* the list at work; what is done holds the entry before */
@@ -118,7 +121,7 @@ void pv_raise_event(struct pv_domain *d, uint32_t events);
 struct pv_shared_info *pv_shared(const struct pv_domain *d);
 
 /* May the host store to this frame for the guest: a disk's data, a used ring? Only if it is the domain's and no table: a disk
- * read into a table would be an unchecked update. To be asked for each store, since types change. */
+ * read into a table would be an unchecked update. To be asked for each store, since types change, and since a yes is remembered. */
 bool pv_frame_may_be_written(const struct pv_domain *d, mfn_t m);
 
 /* The name of a hypercall, for printing: "mmu-update"; "unknown" beyond NR_PV_HYPERCALLS. */

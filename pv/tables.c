@@ -50,6 +50,17 @@ static void write_monitor_slot(struct pv_domain *d, mfn_t root, uint64_t entry)
     d->ops->write_entry(d->ctx, mfn_to_maddr(root) + PV_RESERVED_SLOT * sizeof(uint64_t), entry);
 }
 
+/* Where KVM itself shadows, it may still remember the frame as the table that it once was, and it did not see what the
+ * host wrote there since. Stores by the monitor it does see. */
+static void store_anew(struct pv_domain *d, mfn_t m)
+{
+    const uint64_t *entries = d->ops->frame(d->ctx, m);
+    for (unsigned i = 0; i < PT_ENTRIES; i++)
+        d->ops->write_entry(d->ctx, mfn_to_maddr(m) + i * sizeof(uint64_t), entries[i]);
+    d->frames[m.n].host_wrote = 0;
+    d->stored_anew++;
+}
+
 static bool path_contains(const struct pv_path *path, mfn_t m)
 {
     for (; path; path = path->above)
@@ -86,11 +97,15 @@ int pv_table_get(struct pv_domain *d, mfn_t m, int level, const struct pv_path *
     if (error || d->frames[m.n].type_count > 1)
         return error;
     error = take_entries(d, m, level, path);
-    if (error)
+    if (error) {
         pv_type_put(d, m);
-    else if (level == PT_LEVELS)
+        return error;
+    }
+    if (d->frames[m.n].host_wrote)
+        store_anew(d, m);
+    if (level == PT_LEVELS)
         write_monitor_slot(d, m, d->monitor_entry);
-    return error;
+    return 0;
 }
 
 /* 3. A frame stops being a table. */

@@ -218,8 +218,9 @@ static unsigned live(unsigned steps)
         for (unsigned n = 0; n < 8; n++)
             touch(m);
         m->entry_writes = 0;
+        m->stored_anew = m->d.stored_anew;
         enter_host(m);
-        ck_assert_uint_le(m->entry_writes, PV_MAX_ENTRY_WRITES);
+        ck_assert(entry_writes_are_bounded(m));
         assert_sound(m);
         if (!m->d.dead)
             assert_tlb_sound(m);

@@ -38,6 +38,27 @@ START_TEST(the_order_inside_a_list_matters)
 }
 END_TEST
 
+/* What KVM's own shadow paging may remember of a former table is made right by storing every entry anew. */
+START_TEST(a_former_table_that_the_host_wrote_to_is_stored_anew)
+{
+    struct machine *m = machine_with_tables();
+    enum { F = PFN_LAST_MAPPED };
+    const struct pv_update into_table[] = { { entry_at(PFN_L1, F), entry_for(F, RO) }, { entry_at(T2, 7), entry_for(F, RW) } };
+    const struct pv_update out_of_it[] = { { entry_at(T2, 7), 0 }, { entry_at(PFN_L1, F), entry_for(F, RW) } };
+    struct pv_update list[2];
+    for (int round = 0; round < 3; round++) {
+        memcpy(list, into_table, sizeof(list));
+        ck_assert_int_eq(update_list(m, list, 2), 0);
+        ck_assert_uint_eq(m->entry_writes, round == 2 ? 2 + PT_ENTRIES : 2);
+        memcpy(list, out_of_it, sizeof(list));
+        ck_assert_int_eq(update_list(m, list, 2), 0);
+        if (round == 1)
+            ck_assert(pv_frame_may_be_written(&m->d, p2m(F)));
+    }
+    assert_sound(m);
+}
+END_TEST
+
 /* The list changes the type of a frame twice, links and drops a whole tree, and stores to one entry again and
  * again; wherever the bad entry stands, all of it is taken back. */
 START_TEST(a_list_is_stored_wholly_or_not_at_all)
@@ -233,6 +254,7 @@ int main(void)
     TCase *c = tcase_create("update");
     tcase_add_test(c, the_order_inside_a_list_matters);
     tcase_add_test(c, a_list_is_stored_wholly_or_not_at_all);
+    tcase_add_test(c, a_former_table_that_the_host_wrote_to_is_stored_anew);
     tcase_add_test(c, a_new_table_with_a_bad_entry_is_refused_wherever_it_stands);
     tcase_add_test(c, a_table_that_maps_itself_writable_is_refused_and_read_only_is_not);
     tcase_add_test(c, a_loop_through_new_tables_is_refused);
