@@ -16,13 +16,13 @@
  * and, by the definitions of Appel and Li, "Virtual Memory Primitives for User Programs", ASPLOS 1991, as the
  * papers on SPIN and on the exokernel (both SOSP 1995) used them:
  *
- *   trap       an access to a protected page, until the program goes on: the handler steps over the access
+ *   trap       a store to a protected page, until the program goes on: the handler steps over the store
  *   fault      the same, and the handler unprotects the page
  *   prot1      protect one page
  *   prot100    protect 100 pages by one call
  *   unprot100  unprotect them
- *   appel1     access a page that is protected; the handler unprotects it, and protects another
- *   appel2     protect 100 pages, access each in random order; the handler unprotects it: the time is for one
+ *   appel1     a store to a page that is protected; the handler unprotects it, and protects another
+ *   appel2     protect 100 pages, store to each in random order; the handler unprotects it (a page)
  *
  * Their "dirty", asking whether a page was written to, has no system call in Linux; `fault` is how a program
  * finds it out. */
@@ -108,11 +108,11 @@ static void protect(unsigned char *first, uint64_t pages, int rights)
 #define PROTECT(first, pages)   protect(first, pages, PROT_NONE)
 #define UNPROTECT(first, pages) protect(first, pages, PROT_READ | PROT_WRITE)
 
-/* A load by an instruction of known length, so that a handler can step over it. */
-#define LOAD_BYTES 2
-static inline void load(const unsigned char *p)
+/* A store by an instruction of known length, so that a handler can step over it, of what is there already. */
+#define STORE_BYTES 2
+static inline void store(uint64_t n)
 {
-    __asm__ volatile(".byte 0x8a, 0x07 # movb (%%rdi), %%al" : : "D"(p) : "rax", "memory");
+    __asm__ volatile(".byte 0x88, 0x07 # movb %%al, (%%rdi)" : : "D"(page(n)), "a"(n + 1) : "memory");
 }
 
 static void shuffle(void)
@@ -137,7 +137,7 @@ static void step_over(int signal, siginfo_t *info, void *context)
 {
     (void)signal, (void)info;
     nr_signals++;
-    ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += LOAD_BYTES;
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += STORE_BYTES;
 }
 
 static void open_page(int signal, siginfo_t *info, void *context)
@@ -256,7 +256,7 @@ static uint64_t bench_pagefault(uint64_t count)
     }
     start();
     for (uint64_t i = 0; i < pages; i++)
-        load(p + turn[i] * PROGRAM_PAGE);
+        (void)*(volatile unsigned char *)(p + turn[i] * PROGRAM_PAGE);
     stop();
     free(turn);
     munmap(p, (size_t)st.st_size);
@@ -304,7 +304,7 @@ static uint64_t bench_trap(uint64_t count)
     PROTECT(area, 1);
     start();
     for (uint64_t i = 0; i < count; i++)
-        load(area);
+        store(0);
     stop();
     UNPROTECT(area, 1);
     return count;
@@ -318,7 +318,7 @@ static uint64_t bench_fault(uint64_t count)
         PROTECT(area, BATCH);
         start();
         for (uint64_t i = 0; i < BATCH; i++)
-            load(page(i));
+            store(i);
         stop();
     }
     return done;
@@ -378,7 +378,7 @@ static uint64_t bench_appel1(uint64_t count)
     UNPROTECT(opened, 1);
     start();
     for (uint64_t i = 0; i < count; i++)
-        load(page(order[i % BATCH]));
+        store(order[i % BATCH]);
     stop();
     UNPROTECT(area, BATCH);
     return count;
@@ -392,7 +392,7 @@ static uint64_t bench_appel2(uint64_t count)
         start();
         PROTECT(area, BATCH);
         for (uint64_t i = 0; i < BATCH; i++)
-            load(page(order[i]));
+            store(order[i]);
         stop();
     }
     return done;

@@ -12,6 +12,7 @@ BARE = {"page-fault": "page fault", "system-call": "system call", "hypercall": "
         "mmio": "port", "drain": "exception"}
 CLASSES = {"minor": "minor", "major": "pagefault", "cow": "cow"}  # class: benchmark
 GOAL = 1.25
+NEGLIGIBLE = 0.05  # exits a fault
 
 
 def difference(long, short, path):
@@ -23,60 +24,72 @@ def difference(long, short, path):
 
 
 def bare_ns(causes, bare):
-    """What these exits take by themselves; None if the cost of a cause is not known."""
+    """What these exits take by themselves; None if the cost of a cause is not known. A few of the timer's do not matter."""
     total = 0
     for cause, number in causes.items():
         kind = bare.get(BARE.get(cause, ""))
-        if kind is None:
-            if abs(number) >= 0.01:
-                return None
-            continue
-        total += number * kind["median_ns"]
+        if kind is None and abs(number) >= NEGLIGIBLE:
+            return None
+        total += number * kind["median_ns"] if kind else 0
     return total
 
 
-def weigh(name, long, short, ns, bare):
-    """One class of faults: a row of the table. ns: of one fault, from several loops."""
+def per_fault(long, short, name, others):
+    """(faults of this class, their exits, exits a fault by cause) in which two runs differ; others: what is known of other classes
+    that the runs differ in too."""
     tally = difference(long, short, ["faults", name])
-    count = tally.get("count", 0)
-    if count <= 0:
-        return {"reason": "no such faults"}
     causes = difference(long, short, ["exits", "by_cause"])
-    if name == "cow":  # every page was first written to by the parent
-        causes["page-fault"] = causes.get("page-fault", 0) - difference(long, short, ["faults", "minor"]).get("count", 0)
-        return row(long, name, tally, ns, None, bare)
-    return row(long, name, tally, ns, {cause: n / count for cause, n in causes.items()}, bare)
+    for other, known in others.items():
+        number = difference(long, short, ["faults", other]).get("count", 0)
+        for cause, each in known.items():
+            causes[cause] = causes.get(cause, 0) - number * each
+    count = tally.get("count", 0)
+    return count, tally.get("exits", 0), {cause: n / count for cause, n in causes.items()} if count else {}
 
 
-def row(stats, name, tally, ns, causes, bare):
-    exits = tally.get("exits", 0) / tally["count"]
-    result = {"count": tally["count"], "exits": exits, "ns": summary(ns),
-              "median_ns_inside": stats["faults"][name]["median_ns"]}
-    if causes:
-        result["exits_by_cause"] = causes
-        cost = bare_ns(causes, bare)
-        if cost:
-            result["bare_ns"] = cost
-            result["efficiency"] = result["ns"]["median"] / cost
+def weigh(exits, causes, ns, bares, inside_ns):
+    """A row of the table. ns: of one fault, in each round; bares: the bare exits of each round; causes: its exits by cause."""
+    result = {"exits": exits, "exits_by_cause": causes, "ns": summary(ns), "median_ns_inside": inside_ns}
+    costs = [bare_ns(causes, bare) for bare in bares]
+    if all(costs):
+        result["bare_ns"] = summary(costs)["median"]
+        result["efficiency"] = summary([one / cost for one, cost in zip(ns, costs)])
     return result
 
 
-def measure(m, mode, bare):
-    pages, repeat = (50, 2) if m.quick else (250, 7)
-    rows = {}
-    for name, benchmark in CLASSES.items():
-        def run(count):
-            output, stats, _ = m.run_guest(mode, ["/bin/vmbench", "--repeat", str(repeat), benchmark, str(count)])
-            return classic.parse(output), stats
-        try:
-            lines, long = run(pages)
-            _, short = run(1)
-        except GuestFailed as error:
-            rows[name] = {"reason": str(error)}
+def take(m, mode):
+    """Rounds of measurements: (bare exits of each round, by class (ns of each round, a long run's statistics, a short
+    one's), or the reason why a class cannot be had). What is to be compared is measured one right after the other."""
+    pages, rounds = (50, 2) if m.quick else (500, 9)
+    bares, samples = [], {}
+    for _ in range(rounds):
+        bares.append(m.ask_doctor()["bare_exits"])
+        for name, benchmark in CLASSES.items():
+            if isinstance(samples.get(name), str):
+                continue
+            try:
+                output, long, _ = m.run_guest(mode, ["/bin/vmbench", benchmark, str(pages)])
+                if name not in samples:
+                    samples[name] = ([], long, m.run_guest(mode, ["/bin/vmbench", benchmark, "1"])[1])
+                samples[name][0].extend(classic.parse(output)[benchmark])
+            except GuestFailed as error:
+                samples[name] = str(error)
+    return bares, samples
+
+
+def rows(bares, samples):
+    """A row for each class."""
+    found, minor = {}, {}
+    for name, sample in samples.items():
+        if isinstance(sample, str):
+            found[name] = {"reason": sample}
             continue
-        ns = lines[benchmark]
-        if long["faults"][name]["count"] == 0:
-            rows[name] = {"exits": 0, "ns": summary(ns), "reason": "faults of this mode make no exit"}
+        ns, long, short = sample
+        count, exits, causes = per_fault(long, short, name, {"minor": minor} if name == "cow" else {})
+        if name == "minor":
+            minor = causes
+        if count:
+            found[name] = weigh(exits / count, causes, ns, bares, long["faults"][name]["median_ns"])
         else:
-            rows[name] = weigh(name, long, short, ns, bare)
-    return rows
+            found[name] = {"exits": 0, "ns": summary(ns)}
+    return found

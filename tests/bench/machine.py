@@ -50,7 +50,19 @@ class Machine:
                 raise BenchError(f"{path} is not there: call this by make bench")
         self.first = first and go_first()
         self.load = os.getloadavg()[0]
-        self.doctor = json.loads(self.capture([self.faultvisor, "doctor", "--json"], statuses=(0, 69)))
+        self.bare_samples = []
+        self.doctor = self.ask_doctor()
+
+    def ask_doctor(self):
+        """What the doctor says now. It is asked several times in a run, since the cost of an exit moves with time."""
+        said = json.loads(self.capture([self.faultvisor, "doctor", "--json"], statuses=(0, 69)))
+        self.bare_samples.append(said["bare_exits"])
+        return said
+
+    def bare_exits(self):
+        """The medians of all that the doctor said of bare exits."""
+        return {kind: {key: statistics.median(sample[kind][key] for sample in self.bare_samples if kind in sample)
+                       for key in self.bare_samples[0][kind]} for kind in self.bare_samples[0]}
 
     def say(self, what):
         """A line of progress, on a terminal."""

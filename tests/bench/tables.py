@@ -74,7 +74,7 @@ def section_faults(found, form):
             rows.append([f"{mode} {name}", f"{f['exits']:.2f}", spread(f["ns"]),
                          us(f["median_ns_inside"]) if "median_ns_inside" in f else "",
                          us(f["bare_ns"]) if "bare_ns" in f else "",
-                         f"{f['efficiency']:.2f}" if "efficiency" in f else ""])
+                         "{median:.2f} ({min:.2f} to {max:.2f})".format(**f["efficiency"]) if "efficiency" in f else ""])
     return table(["fault", "exits", "us, whole", "us, in the VMM's books", "us, its exits bare", "ratio"], rows, form)
 
 
