@@ -49,7 +49,7 @@ run_case() {
     echo "$(sha256sum <"$RESULT/stdout" | cut -c1-64) $((bytes))" >"$RESULT/stdout.sum"
     [ "${BRIEF:-0}" = 0 ] || [ "$bytes" -le 4096 ] || rm "$RESULT/stdout"
     echo $status >"$RESULT/status"
-    echo "ran $name"
+    echo "ran $name, status $status, $(cat "$RESULT/seconds") s"
 }
 
 limit_of() {

@@ -82,7 +82,8 @@ class Local:
 
 
 class Nested:
-    """Some machines at a time, each with its share of the cases; results come out when a machine ends."""
+    """Some machines at a time, each with its share of the cases; results come out when a machine ends. Until then
+    build/logs/SUBSTRATE/machine-N.log says how far it is."""
     slower = 20
     memory_mib = 768
     timeout_s = 1500
@@ -98,10 +99,11 @@ class Nested:
                 f"{sample}=disks/sample.tar", "--get", "/work/results", "--out", out, "--", "env", *settings, "sh",
                 "plan/guest-exec.sh", "plan", "results", "disks", *runs]
 
-    def _work_off(self, cases, done, out):
+    def _work_off(self, cases, done, out, log):
         os.makedirs(out)
-        ended = subprocess.run(self._command([run for case in cases for run in case.runs], out), text=True, check=False,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        with open(log, "w", encoding="utf-8") as progress:
+            ended = subprocess.run(self._command([run for case in cases for run in case.runs], out), text=True,
+                                   check=False, stdin=subprocess.DEVNULL, stdout=progress, stderr=subprocess.PIPE)
         trouble = "" if ended.returncode == 0 else ended.stderr.strip() or f"scripts/nested: {ended.returncode}"
         found = os.path.join(out, "results")
         for name in os.listdir(found) if os.path.isdir(found) else []:
@@ -114,7 +116,10 @@ class Nested:
         # The slow ones first, in turns, so that the machines end at about the same time.
         ordered = sorted(cases, key=lambda case: not case.stanza.get("slow"))
         shares = [ordered[i::self.jobs] for i in range(self.jobs) if ordered[i::self.jobs]]
-        in_threads([lambda share=share, n=n: self._work_off(share, done, f"{self.results}.{n}")
+        logs = os.path.join(self.build, "logs", self.on)
+        os.makedirs(logs, exist_ok=True)
+        in_threads([lambda share=share, n=n: self._work_off(share, done, f"{self.results}.{n}",
+                                                            os.path.join(logs, f"machine-{n}.log"))
                     for n, share in enumerate(shares)])
 
 
