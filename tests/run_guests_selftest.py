@@ -166,6 +166,12 @@ class RunGuests(unittest.TestCase):
     def test_a_count_that_means_nothing_fails(self):
         self.expect_fail("not one comparison", "counts = faults.minor.count")
 
+    def test_counts_of_a_mode_are_held_against_that_mode_alone(self):
+        self.expect_pass("modes = pv fv\ncounts-fv = faults.minor.count == 3", "--mode", "pv")
+        self.expect_fail("2 against 3", "modes = pv fv\ncounts-pv = faults.minor.count == 3", "--mode", "pv")
+        with self.assertRaisesRegex(run_guests.stanzas.ConfigError, "unknown key: counts-fv"):
+            self.run_guests("counts-fv = faults.minor.count == 3")
+
     def test_sums_of_counts_are_understood(self):
         self.expect_pass("counts = exits.by_cause.page-fault == faults.minor.count * 2 + faults.major.count - 1")
 

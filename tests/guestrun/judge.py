@@ -69,7 +69,7 @@ def _stats_problems(stats, case, status, on):
         if stats.get(key) != value:
             yield f"the statistics say {key} {stats.get(key)!r}, not {value!r}"
     yield from counts.ledger_problems(stats)
-    for text in stanza.lines("counts"):
+    for text in stanza.lines("counts") + stanza.lines(f"counts-{case.mode}"):
         try:
             problem = counts.check_count(stats, text)
         except counts.CountError as error:

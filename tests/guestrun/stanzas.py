@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 KEYS = {"run", "command", "modes", "memory", "swap", "policies", "disk", "options", "timeout", "expect", "status",
         "stderr", "counts", "repeat", "may-differ", "skip", "json", "signal", "bad", "slow"}
+MODE_KEYS = {"counts"}  # may also be given for one mode: counts-fv
 
 
 class ConfigError(Exception):
@@ -22,7 +23,8 @@ class Stanza:
     keys: dict
 
     def __post_init__(self):
-        unknown = set(self.keys) - KEYS
+        modes = self.words("modes", "pv")
+        unknown = set(self.keys) - KEYS - {f"{key}-{mode}" for key in MODE_KEYS for mode in modes}
         if unknown:
             raise ConfigError(f"[{self.name}]: unknown key: {', '.join(sorted(unknown))}")
         if ("run" in self.keys) == ("command" in self.keys):
