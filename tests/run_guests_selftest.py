@@ -172,6 +172,11 @@ class RunGuests(unittest.TestCase):
         with self.assertRaisesRegex(run_guests.stanzas.ConfigError, "unknown key: counts-fv"):
             self.run_guests("counts-fv = faults.minor.count == 3")
 
+    def test_defaults_are_for_all_stanzas(self):
+        out, _ = self.run_guests("", "--list", config="[DEFAULT]\nmodes = pv fv\n[disk d]\nmake = true\n"
+                                 "[a]\nrun = bin/hello\n[b]\nrun = bin/hello\nmodes = fv\n[c]\ncommand = run --help\n")
+        self.assertEqual(out, "a.pv\na.fv\nb.fv\nc.pv\n")
+
     def test_sums_of_counts_are_understood(self):
         self.expect_pass("counts = exits.by_cause.page-fault == faults.minor.count * 2 + faults.major.count - 1")
 

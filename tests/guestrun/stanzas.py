@@ -92,7 +92,7 @@ def read_config(path):
     for name in parser.sections():
         keys = dict(parser[name])
         if name.startswith("disk "):
-            if set(keys) != {"make"}:
+            if set(keys) - set(parser.defaults()) != {"make"}:
                 raise ConfigError(f"[{name}]: a disk has one key, make")
             disks[name.removeprefix("disk ")] = keys["make"]
         else:
@@ -112,7 +112,10 @@ def make_cases(stanzas, on, brief=False, modes=None, only=None):
         policies = stanza.words("policies") or [""]
         if brief and stanza.get("slow"):
             policies = policies[:1]
-        for mode, policy in itertools.product(stanza.words("modes", "pv"), policies):
+        stanza_modes = stanza.words("modes", "pv")
+        if stanza.get("command"):
+            stanza_modes = stanza_modes[:1]  # its mode is whatever the command says
+        for mode, policy in itertools.product(stanza_modes, policies):
             if modes and mode not in modes:
                 continue
             case = Case(stanza, mode, policy, stanza.skip_reason({on, mode, policy}))
