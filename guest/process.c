@@ -112,3 +112,11 @@ void process_kill_for_memory(struct process *p)
             m.swap_free, m.swap, p->name, p->pid);
     process_end(p, SIGNAL_KILL);
 }
+
+bool process_kill_if_starved(struct process *p)
+{
+    if (!space_is_starved(p->space))
+        return false;
+    process_kill_for_memory(p);
+    return true;
+}

@@ -87,4 +87,7 @@ void process_release_vfork(struct process *child);
 void process_end(struct process *p, int wait_status);
 /* End it because it needs memory, and neither a frame nor a place in swap is left; the log says so. */
 void process_kill_for_memory(struct process *p);
+/* The same if the kernel needed that memory on its behalf, in a system call or for a signal: true, and it is gone. Asked before
+ * it runs again. */
+bool process_kill_if_starved(struct process *p);
 #define WAIT_STATUS_EXITED(code) (((code)&0xff) << 8)

@@ -130,6 +130,8 @@ _Noreturn void schedule(void)
             continue;
         }
         current_process = p;
+        if (process_kill_if_starved(p))
+            continue;
         signal_deliver(p);
         if (p->state != PROCESS_READY)
             continue;

@@ -159,6 +159,8 @@ static void handle(struct process *p, int signal)
     }
     p->restart_call = false;
     if (!push_frame(p, signal, &a)) {
+        if (process_kill_if_starved(p))
+            return;
         kprintf("%s[%d]: no room for the frame of signal %d at 0x%lx\n", p->name, p->pid, signal,
                 p->frame.regs.rsp);
         process_end(p, SIGNAL_SEGV);

@@ -68,6 +68,7 @@ struct space *space_create(void)
         if (!create_root(&s->root))
             return NULL;
         s->live = true;
+        s->starved = false;
         s->regions = NULL;
         s->nr_regions = 0;
         s->brk_start = s->brk_end = 0;

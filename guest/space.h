@@ -69,11 +69,14 @@ enum touch space_touch(struct space *s, gva_t address, unsigned access);
  * header (another touch may evict it; *space_pin* is not needed for one page at a time). NULL with *why set. */
 void *space_reach(struct space *s, gva_t address, unsigned access, enum touch *why);
 
-/* Copy out of, or into, a program's memory. 0 or -EFAULT (a part may have been copied). */
+/* Copy out of, or into, a program's memory. 0 or -EFAULT (a part may have been copied), also if the disk fails, as on
+ * Linux. If memory runs out the answer is the same, and space_is_starved() tells. */
 int space_read(struct space *s, void *to, gva_t from, uint64_t bytes);
 int space_write(struct space *s, gva_t to, const void *from, uint64_t bytes);
 /* A string with its NUL into to[size]. Its length, -EFAULT or -ENAMETOOLONG. */
 int space_read_string(struct space *s, char *to, gva_t from, uint64_t size);
+/* Has one of these, or space_reach, ever met TOUCH_NO_MEMORY? Then its process is to be killed before it runs again. */
+bool space_is_starved(const struct space *s);
 
 /* Once, at start: hand the free memory over, attach swap (its sectors; 0: none), choose the policy by name. False: no such policy. */
 bool memory_init(const struct boot_info *boot, const char *policy, uint64_t seed);

@@ -9,6 +9,7 @@ struct region_node {
 
 struct space {
     bool live;
+    bool starved; /* the kernel wanted a page of it, and there was no memory */
     struct address_root root;
     struct region_node *regions; /* sorted, apart from each other */
     unsigned nr_regions;

@@ -24,14 +24,11 @@ static uint64_t bytes_in_page(gva_t address, uint64_t bytes)
     return bytes < rest ? bytes : rest;
 }
 
-/* A page's piece. Memory that is not there is -EFAULT; none left at all is the end of the program, as for a
- * fault. */
+/* A page's piece. */
 static int64_t read_piece(struct process *p, const struct file *f, uint64_t offset, gva_t to, uint64_t bytes)
 {
     enum touch why;
     void *at = space_reach(p->space, to, ACCESS_WRITE, &why);
-    if (!at && why == TOUCH_NO_MEMORY)
-        process_kill_for_memory(p);
     return at ? archive_read(f, offset, at, bytes) : -EFAULT;
 }
 

@@ -7,11 +7,18 @@
 void *space_reach(struct space *s, gva_t address, unsigned access, enum touch *why)
 {
     *why = space_touch(s, address, access);
+    if (*why == TOUCH_NO_MEMORY)
+        s->starved = true;
     if (*why != TOUCH_OK)
         return NULL;
     struct slot at;
     kassert(tables_find(s, address, &at));
     return (char *)pfn_to_virt(entry_page(slot_read(at))) + page_offset(address);
+}
+
+bool space_is_starved(const struct space *s)
+{
+    return s->starved;
 }
 
 static uint64_t up_to_page_end(gva_t a, uint64_t bytes)

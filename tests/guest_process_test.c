@@ -149,6 +149,39 @@ START_TEST(a_read_into_memory_that_has_run_out_kills_too)
 }
 END_TEST
 
+/* Take all memory but the last frame of it, for a page at *last. */
+static void use_up_memory(gva_t *last)
+{
+    gva_t at = (gva_t)fake_call(__NR_mmap, 0, 1024 * PAGE_SIZE, 3, 0x22, ~0ull, 0);
+    gva_t end = at + 1024 * PAGE_SIZE;
+    /* One table maps two MiB: the page that will not be had needs none of its own. */
+    unsigned char *p;
+    for (; at < end && memory_state().free > 0; at += PAGE_SIZE)
+        ck_assert_int_eq(fake_access(current_process->space, at, ACCESS_WRITE, &p), TOUCH_OK);
+    ck_assert_uint_lt(at, end);
+    *last = at;
+}
+
+START_TEST(a_system_call_that_finds_no_memory_kills)
+{
+    gva_t at;
+    fake_random_seed(1);
+    fake_boot(512, 0, "-- /bin/prog");
+    use_up_memory(&at);
+    if (_i == 0)
+        fake_call(__NR_clock_gettime, 0, at);
+    else if (_i == 1)
+        fake_call(__NR_write, 1, at, 5);
+    else if (_i == 2)
+        fake_call(__NR_open, at, 0);
+    else if (_i == 3)
+        fake_call(__NR_execve, FAKE_BSS, at, 0);
+    ck_assert(fake_cpu.stopped);
+    ck_assert_int_eq(fake_cpu.status, 137);
+    ck_assert_ptr_nonnull(strstr(fake_message, "out of memory: frames"));
+}
+END_TEST
+
 START_TEST(fork_returns_twice_and_memory_parts)
 {
     boot();
@@ -463,6 +496,7 @@ int main(void)
     tcase_add_test(t, a_fault_without_a_handler_kills_and_says_where);
     tcase_add_test(t, memory_that_has_run_out_kills_and_says_so);
     tcase_add_test(t, a_read_into_memory_that_has_run_out_kills_too);
+    tcase_add_loop_test(t, a_system_call_that_finds_no_memory_kills, 0, 4);
     tcase_add_test(t, fork_returns_twice_and_memory_parts);
     tcase_add_test(t, wait4_waits_for_the_end_of_a_child);
     tcase_add_test(t, a_child_that_has_ended_waits_for_its_parent);

@@ -157,6 +157,26 @@ START_TEST(a_handler_whose_frame_has_no_room_is_the_end)
 }
 END_TEST
 
+START_TEST(a_handler_whose_frame_finds_no_memory_is_killed_for_that)
+{
+    fake_random_seed(1);
+    fake_boot(512, 0, "-- /bin/prog");
+    act(USR1, HANDLER, 0, 0);
+    gva_t at = (gva_t)fake_call(__NR_mmap, 0, 1024 * PAGE_SIZE, 3, 0x22, ~0ull, 0);
+    unsigned char *p;
+    for (; memory_state().free > 0; at += PAGE_SIZE)
+        ck_assert_int_eq(fake_access(current_process->space, at, ACCESS_WRITE, &p), TOUCH_OK);
+    regs()->rsp = at + PAGE_SIZE;
+    if (_i == 0)
+        raise_signal(USR1);
+    else
+        fake_call(__NR_rt_sigreturn);
+    ck_assert(fake_cpu.stopped);
+    ck_assert_int_eq(fake_cpu.status, 137);
+    ck_assert_ptr_nonnull(strstr(fake_message, "out of memory: frames"));
+}
+END_TEST
+
 START_TEST(a_handler_that_is_nowhere_or_knows_no_way_back_is_the_end)
 {
     boot();
@@ -346,6 +366,7 @@ int main(void)
     tcase_add_test(t, each_exception_is_its_signal);
     tcase_add_loop_test(t, a_fault_that_is_blocked_or_ignored_kills, 0, 2);
     tcase_add_loop_test(t, a_handler_whose_frame_has_no_room_is_the_end, 0, 7);
+    tcase_add_loop_test(t, a_handler_whose_frame_finds_no_memory_is_killed_for_that, 0, 2);
     tcase_add_loop_test(t, a_handler_that_is_nowhere_or_knows_no_way_back_is_the_end, 0, 2);
     tcase_add_test(t, a_return_takes_nothing_that_hurts);
     tcase_add_loop_test(t, a_return_to_nowhere_or_from_nowhere_is_the_end, 0, 4);
