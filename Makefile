@@ -16,7 +16,7 @@ WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing
 CPPFLAGS := -I. -Iinclude -D_GNU_SOURCE -DFV_VERSION='"$(VERSION)"'
 CFLAGS   := -std=c17 -O2 -g $(WARN) -fno-common $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 LDFLAGS  := $(if $(SAN),-fsanitize=$(SAN))
-LIBS     := -lelf -ljansson -lZydis
+LIBS     := -lelf -ljansson -lZydis -lm
 DEPFLAGS  = -MMD -MP -MF $(@:%.o=%.d)
 
 BARE     := -std=c17 -O2 -g $(WARN) -ffreestanding -nostdlib -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone \

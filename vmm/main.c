@@ -5,6 +5,7 @@
 #include "vmm/doctor.h"
 #include "vmm/error.h"
 #include "vmm/options.h"
+#include "vmm/report_command.h"
 #include "vmm/run.h"
 #include "vmm/sweep.h"
 #include "vmm/trace_command.h"
@@ -27,6 +28,7 @@ static const struct command commands[] = {
     { "compare", "run a program once in each mode, and tell the counts side by side", compare_command },
     { "sweep", "run a program at every point of a grid of modes, memory sizes and policies", sweep_command },
     { "trace", "draw page faults of a recorded run, step by step", trace_command },
+    { "report", "make a page of tables and pictures of results", report_command },
     { "doctor", "say what /dev/kvm is here, what works, and what to do if it does not", doctor_command },
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

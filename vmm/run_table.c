@@ -1,6 +1,6 @@
 /* Rows of the table, section by section:
  *   1. pieces: numbers of a run, a row of them, its ratios
- *   2. faults, exits per fault, exits by cause, disk, KVM's counters, time
+ *   2. the numbers
  *   3. the sections in order */
 #include <errno.h>
 #include <string.h>
@@ -251,7 +251,7 @@ int run_table_make(struct table *t, const struct run_column *columns, unsigned n
     add_row(&b, "exits by cause", "all", all_exits, "", 0);
     add_rows_of(&b, "exits by cause", exits_of_cause, causes);
     add_disk(&b);
-    add_rows_of(&b, "KVM's own counters", kvm_counter, kvm_counters);
     add_times(&b);
+    add_rows_of(&b, "KVM's own counters", kvm_counter, kvm_counters);
     return b.err;
 }

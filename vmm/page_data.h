@@ -1,0 +1,49 @@
+/* What a report is made of: runs (of run --stats-json, compare, sweep), read from files that are not trusted
+ * into plain numbers, once. */
+#pragma once
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "vmm/ledger.h"
+
+#define PAGE_MODE_BYTES    16
+#define PAGE_PROGRAM_BYTES 160
+
+/* Of faults of one class, or of system calls, or of the timer. */
+struct page_tally {
+    uint64_t count, exits, min, max, ns, p10_ns, median_ns, p90_ns;
+};
+
+struct page_run {
+    char mode[PAGE_MODE_BYTES], policy[16], swap[24], substrate[48], program[PAGE_PROGRAM_BYTES];
+    uint64_t memory_bytes, exits, wall_ns, start_ns;
+    int64_t status;
+    struct page_tally faults[NR_FAULT_CLASSES], system_calls, timer;
+    bool of_sweep;     /* a point of a grid */
+    char failure[200]; /* why faultvisor could not do it; or "". If there are no counts, exits is 0 */
+    json_t *json;      /* all that was in the file; owned */
+    json_t *point;     /* of a sweep: the run's identity; borrowed from json */
+};
+
+struct page_data {
+    struct page_run *runs;
+    unsigned nr_runs;
+    const char **traces; /* paths of files that are traces; borrowed */
+    unsigned nr_traces;
+};
+
+/* Read one more file. What it is shows in what it holds: the JSON of a run, the JSON of compare, the lines of
+ * a sweep, a trace (of which only the path is kept). 0 or a negative errno, said: the file cannot be read, or
+ * holds something else. */
+int page_data_read(struct page_data *d, const char *path);
+
+/* Of the lines of a sweep that are for the same run, keep the last. */
+void page_data_drop_repeated(struct page_data *d);
+
+void page_data_free(struct page_data *d);
+
+/* All faults of a run. */
+uint64_t page_run_faults(const struct page_run *r);
+
+/* Fill *r from the JSON of a run. 0; or a constant text says what is wrong with it. */
+const char *page_run_from_json(struct page_run *r, const json_t *o);

@@ -1,0 +1,146 @@
+/* Tables of a report. */
+#include <stdlib.h>
+#include <string.h>
+#include "vmm/html.h"
+#include "vmm/page_write.h"
+#include "vmm/run_table.h"
+#include "vmm/size.h"
+
+#define MOST_COLUMNS 4
+
+/* Wide tables scroll in their own box, which the keyboard reaches. */
+static void open_table(FILE *to, const char *caption)
+{
+    fputs("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"", to);
+    html_text(to, caption);
+    fputs("\">\n<table><caption>", to);
+    html_text(to, caption);
+    fputs("</caption>\n", to);
+}
+
+static void close_table(FILE *to)
+{
+    fputs("</table></div>\n", to);
+}
+
+static void write_section(FILE *to, const struct table *t, const char *section)
+{
+    fprintf(to, "</tbody>\n<tbody><tr><th class=\"section\" colspan=\"%u\" scope=\"colgroup\">",
+            t->nr_columns + 1);
+    html_text(to, section);
+    fputs("</th></tr>\n", to);
+}
+
+static void write_table(FILE *to, const struct table *t, const char *caption)
+{
+    open_table(to, caption);
+    fputs("<thead><tr><td></td>", to);
+    for (unsigned column = 0; column < t->nr_columns; column++) {
+        fputs("<th scope=\"col\">", to);
+        html_text(to, t->columns[column]);
+        fputs("</th>", to);
+    }
+    fputs("</tr></thead>\n<tbody>", to);
+    for (unsigned row = 0; row < t->nr_rows; row++) {
+        const struct table_row *r = &t->rows[row];
+        if (row == 0 || strcmp(r->section, t->rows[row - 1].section))
+            write_section(to, t, r->section);
+        fputs("<tr><th scope=\"row\">", to);
+        html_text(to, r->name);
+        fputs("</th>", to);
+        for (unsigned column = 0; column < t->nr_columns; column++) {
+            fputs("<td>", to);
+            html_text(to, r->cells[column].text);
+            fputs("</td>", to);
+        }
+        fputs("</tr>\n", to);
+    }
+    fputs("</tbody>", to);
+    close_table(to);
+}
+
+static int write_columns(FILE *to, const struct run_column *columns, unsigned count)
+{
+    struct table t;
+    int err = run_table_make(&t, columns, count);
+    if (!err)
+        write_table(to, &t,
+                    count > 1 ? "Counts side by side, and their ratio to the first" : "Counts of the run");
+    table_free(&t);
+    return err;
+}
+
+int page_write_side_by_side(FILE *to, const struct page_subject *s)
+{
+    struct run_column columns[MOST_COLUMNS];
+    unsigned count = 0, left_out = 0;
+    for (unsigned i = 0; i < s->nr_runs; i++) {
+        if (s->runs[i]->of_sweep)
+            continue;
+        if (count < MOST_COLUMNS)
+            columns[count++] = (struct run_column){ s->runs[i]->mode, s->runs[i]->json };
+        else
+            left_out++;
+    }
+    if (!count)
+        return 0;
+    int err = write_columns(to, columns, count);
+    if (left_out)
+        fprintf(to, "<p>%u more runs of this program are in the list of all runs.</p>\n", left_out);
+    return err;
+}
+
+static void write_cell(FILE *to, const char *text)
+{
+    fputs("<td>", to);
+    html_text(to, text);
+    fputs("</td>", to);
+}
+
+static void write_number(FILE *to, uint64_t n)
+{
+    fprintf(to, "<td>%llu</td>", (unsigned long long)n);
+}
+
+static void write_counts(FILE *to, const struct page_run *r)
+{
+    char memory[SIZE_TEXT_BYTES];
+    size_format(r->memory_bytes, memory);
+    write_cell(to, memory);
+    write_cell(to, r->policy);
+    fprintf(to, "<td>%lld</td>", (long long)r->status);
+    write_number(to, page_run_faults(r));
+    for (int i = 0; i < NR_FAULT_CLASSES; i++)
+        write_number(to, r->faults[i].count);
+    write_number(to, r->exits);
+    fprintf(to, "<td>%.0f</td>", (double)r->wall_ns / 1e6);
+}
+
+void page_write_all_runs(FILE *to, const struct page_data *d)
+{
+    open_table(to, "All runs");
+    fputs("<thead><tr><th scope=\"col\">program</th><th scope=\"col\">mode</th><th scope=\"col\">memory</th>"
+          "<th scope=\"col\">policy</th><th scope=\"col\">status</th><th scope=\"col\">faults</th>",
+          to);
+    for (int i = 0; i < NR_FAULT_CLASSES; i++)
+        fprintf(to, "<th scope=\"col\">%s</th>", fault_class_name(i));
+    fputs("<th scope=\"col\">exits</th><th scope=\"col\">ms</th></tr></thead>\n<tbody>\n", to);
+    for (unsigned i = 0; i < d->nr_runs; i++) {
+        const struct page_run *r = &d->runs[i];
+        fputs("<tr><th scope=\"row\">", to);
+        html_text(to, r->program);
+        fputs("</th>", to);
+        write_cell(to, r->mode);
+        if (r->exits) {
+            write_counts(to, r);
+        } else {
+            fprintf(to, "<td class=\"failure\" colspan=\"%d\">failed, status %lld: ", 6 + NR_FAULT_CLASSES,
+                    (long long)r->status);
+            html_text(to, r->failure);
+            fputs("</td>", to);
+        }
+        fputs("</tr>\n", to);
+    }
+    fputs("</tbody>", to);
+    close_table(to);
+}
