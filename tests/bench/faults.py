@@ -13,6 +13,7 @@ BARE = {"page-fault": "page fault", "system-call": "system call", "hypercall": "
 CLASSES = {"minor": "minor", "major": "pagefault", "cow": "cow"}  # class: benchmark
 GOAL = 1.25
 NEGLIGIBLE = 0.05  # exits a fault
+SLACK = 0.05       # how far the causes may be off the exits of the faults, since other things went on too
 
 
 def difference(long, short, path):
@@ -51,7 +52,7 @@ def weigh(exits, causes, ns, bares, inside_ns):
     """A row of the table. ns: of one fault, in each round; bares: the bare exits of each round; causes: its exits by cause."""
     result = {"exits": exits, "exits_by_cause": causes, "ns": summary(ns), "median_ns_inside": inside_ns}
     costs = [bare_ns(causes, bare) for bare in bares]
-    if all(costs):
+    if all(costs) and abs(sum(causes.values()) / exits - 1) <= SLACK:
         result["bare_ns"] = summary(costs)["median"]
         result["efficiency"] = summary([one / cost for one, cost in zip(ns, costs)])
     return result
