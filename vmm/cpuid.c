@@ -8,6 +8,7 @@
 #include "vmm/error.h"
 
 #define MAX_LEAVES 256
+#define LEAF_TSC   0x15
 
 #define LEAST_PHYSICAL_BITS 36
 #define MOST_PHYSICAL_BITS  52
@@ -41,6 +42,24 @@ static void filter_leaf(struct kvm_cpuid_entry2 *e, bool *has_umip)
     }
 }
 
+/* Leaf 15H names the frequency of the time stamp counter, as crystal * EBX / EAX, whatever the host's CPU says of it: a guest
+ * that would rather measure it needs exits. Without room, or when KVM does not know it, nothing is said. */
+static void name_tsc_frequency(struct kvm_cpuid2 *cpuid, int tsc_khz)
+{
+    struct kvm_cpuid_entry2 *leaf = NULL;
+    for (unsigned i = 0; i < cpuid->nent; i++)
+        if (cpuid->entries[i].function == LEAF_TSC)
+            leaf = &cpuid->entries[i];
+    if (tsc_khz <= 0 || (!leaf && cpuid->nent == MAX_LEAVES))
+        return;
+    if (!leaf)
+        leaf = &cpuid->entries[cpuid->nent++];
+    *leaf = (struct kvm_cpuid_entry2){ .function = LEAF_TSC, .eax = 1000, .ebx = (uint32_t)tsc_khz, .ecx = 1000000 };
+    for (unsigned i = 0; i < cpuid->nent; i++)
+        if (cpuid->entries[i].function == 0 && cpuid->entries[i].eax < LEAF_TSC)
+            cpuid->entries[i].eax = LEAF_TSC;
+}
+
 static unsigned clamp_bits(unsigned bits)
 {
     if (bits < LEAST_PHYSICAL_BITS)
@@ -64,6 +83,8 @@ int cpuid_set_up(int kvm_fd, int vcpu_fd, bool *has_umip, unsigned *maxphyaddr)
         if (cpuid->entries[i].function == 0x80000008)
             *maxphyaddr = clamp_bits(cpuid->entries[i].eax & 0xff);
     }
+    if (!err)
+        name_tsc_frequency(cpuid, ioctl(vcpu_fd, KVM_GET_TSC_KHZ));
     if (!err && ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid) < 0)
         err = fail(errno, "cannot give the CPU its features (KVM_SET_CPUID2)");
     free(cpuid);
