@@ -137,7 +137,7 @@ check-guests: all disk
 		$(if $(GUESTS),,tests/trace-check --build $(O) || bad=1;) exit $${bad:-0}
 
 check-nested: all disk
-	$(Q)for on in svm svm-shadow vmx vmx-shadow; do tests/run-guests --build $(O) --on $$on $(GUESTS) || bad=1; done; exit $$bad
+	$(Q)for on in svm svm-shadow vmx vmx-shadow; do tests/run-guests --build $(O) --on $$on $(GUESTS) || bad=1; done; exit $${bad:-0}
 
 # scripts/nested itself: what comes out of its machines, and what is left of one that dies.
 check-machines: $(O)/faultvisor
