@@ -173,6 +173,8 @@ bool fv_cpu_page_fault(struct fv_cpu *c, gva_t address, uint32_t error)
 
     if (r == SHADOW_FIXED)
         return true;
+    if (c->ops->note_true_fault)
+        c->ops->note_true_fault(c->ctx);
     if (judge(c, r, false) == FV_FAULT)
         fv_deliver(c, c->raised);
     return false;

@@ -48,6 +48,8 @@ struct fv_cpu_ops {
     void (*halt)(void *ctx);
     /* A program goes on: CPL has changed from 0 to 3. */
     void (*note_return)(void *ctx);
+    /* A page fault is the guest's own, and is delivered next. Optional. */
+    void (*note_true_fault)(void *ctx);
     /* The guest cannot go on. */
     void (*crash)(void *ctx, const char *reason);
 };

@@ -118,7 +118,14 @@ static void host_note_return(void *ctx)
     if (!v->first_program_ns)
         v->first_program_ns = clock_now_ns();
     bool same_place = v->regs.rip == h->fault_rip && h->cpu.cr3 == h->fault_cr3;
+    trace_step(v->trace, STEP_RETURN_TRAPPED);
     ledger_end(&v->ledger, same_place, h->fault_is_write_to_present);
+    trace_over(v->trace);
+}
+
+static void host_note_true_fault(void *ctx)
+{
+    trace_step(((struct vmm *)ctx)->trace, STEP_GUEST_WALKED);
 }
 
 static void tell_registers(const struct vmm *v)
@@ -154,6 +161,7 @@ static const struct fv_cpu_ops cpu_ops = {
     .set_segment_base = host_set_segment_base,
     .halt = host_halt,
     .note_return = host_note_return,
+    .note_true_fault = host_note_true_fault,
     .crash = host_crash,
 };
 
@@ -198,12 +206,16 @@ static void fv_page_fault(struct vmm *v, const struct monitor_trap *t)
     bool from_program = !fv_in_kernel(v);
     uint64_t rip = v->regs.rip;
     if (fv_cpu_page_fault(&h->cpu, t->address, t->error)) {
-        if (from_program)
+        if (from_program) {
+            trace_step(v->trace, STEP_GUEST_WALKED);
+            trace_step(v->trace, STEP_SHADOW_UPDATED);
             account_alone(v, ACCOUNT_HIDDEN);
+        }
         return;
     }
     if (!from_program)
         return;
+    trace_step(v->trace, STEP_INJECTED);
     h->fault_rip = rip;
     h->fault_cr3 = h->cpu.cr3;
     uint32_t error = h->shadow.fault.error;
@@ -218,6 +230,8 @@ static void fv_trap(struct vmm *v, const struct monitor_trap *t)
         fv_page_fault(v, t);
         return;
     }
+    if (insn.what == FV_MOV_FROM_CR2)
+        trace_step(v->trace, STEP_ADDRESS_READ);
     if (insn.what != FV_NONE)
         fv_cpu_emulate(&h->cpu, &insn);
     else
@@ -257,6 +271,31 @@ static bool fv_is_table_store(const struct vmm *v)
     return at >= WINDOW && at < WINDOW + v->machine.nr_mfns * PAGE_SIZE && v->machine.run->mmio.is_write;
 }
 
+/* What a store to an entry says of the guest's kernel. */
+static void infer_steps(struct trace *t, uint64_t was, uint64_t is)
+{
+    bool was_present = was & PTE_PRESENT, is_present = is & PTE_PRESENT;
+    if (is_present && (!was_present || (was ^ is) & PTE_FRAME_MASK))
+        trace_inferred(t, STEP_FRAME_ALLOCATED);
+    if (was_present && !is_present)
+        trace_inferred(t, STEP_VICTIM_OUT);
+}
+
+/* shadow_store, with its steps. */
+static bool store_with_steps(struct vmm *v, maddr_t at, gpa_t gpa, uint64_t value, unsigned size)
+{
+    struct shadow *s = &host_of(v)->shadow;
+    const uint64_t *entry = machine_at(&v->machine, at & ~7ull);
+    uint64_t was = *entry, plain = s->stats.stores_plain;
+    trace_step(v->trace, STEP_STORE_TRAPPED);
+    bool ceased = shadow_store(s, gpa, value, size);
+    if (s->stats.stores_plain == plain) {
+        infer_steps(v->trace, was, *entry);
+        trace_step(v->trace, STEP_SHADOW_UPDATED);
+    }
+    return ceased;
+}
+
 static void table_store(struct vmm *v, maddr_t at, uint64_t value, unsigned size)
 {
     struct fv_host *h = host_of(v);
@@ -265,7 +304,7 @@ static void table_store(struct vmm *v, maddr_t at, uint64_t value, unsigned size
         domain_crash(&v->domain, "it stores to what is not its own (a bug of ours)");
         return;
     }
-    bool ceased = shadow_store(&h->shadow, pfn_to_gpa(pfn(frame)) + page_offset(at), value, size);
+    bool ceased = store_with_steps(v, at, pfn_to_gpa(pfn(frame)) + page_offset(at), value, size);
     if (ceased || monitor_is_behind(&v->monitor))
         run_kick(v);
 }

@@ -133,15 +133,38 @@ void pc_do_ports(struct pc *pc, struct kvm_run *run)
 
 /* 4. */
 
+static struct disk_stats stats_of(const struct pc *pc, uint64_t place)
+{
+    return place < pc->v->nr_disks ? pc->v->disks[place]->stats : (struct disk_stats){ 0 };
+}
+
+/* A notification: for the ledger and the trace, to which a read in a fault says that a page comes in. */
+static bool notify_disk(struct pc *pc, uint64_t place, unsigned size, uint64_t *value)
+{
+    struct trace *t = pc->v->trace;
+    struct disk_stats before = stats_of(pc, place);
+    uint64_t began_ns = trace_begin(t);
+    ledger_note_disk(&pc->v->ledger);
+    bool done = virtio_mmio_access(&pc->disks[place], MMIO_QUEUE_NOTIFY, true, size, value);
+    struct disk_stats after = stats_of(pc, place);
+    uint64_t reads = after.reads - before.reads;
+    if (reads) {
+        trace_inferred(t, STEP_FRAME_ALLOCATED);
+        trace_inferred(t, STEP_PAGE_IN);
+    }
+    trace_disk(t, began_ns, (unsigned)(reads + after.writes - before.writes));
+    return done;
+}
+
 void pc_do_mmio(struct pc *pc, gpa_t a, bool is_write, unsigned size, uint64_t *value)
 {
     uint64_t place = (a - PC_MMIO_START) / VIRTIO_MMIO_BYTES,
              offset = (a - PC_MMIO_START) % VIRTIO_MMIO_BYTES;
 
     if (a >= PC_MMIO_START && place < PV_MAX_DISKS) {
-        if (is_write && offset == MMIO_QUEUE_NOTIFY)
-            ledger_note_disk(&pc->v->ledger);
-        if (virtio_mmio_access(&pc->disks[place], offset, is_write, size, value))
+        bool is_notify = is_write && offset == MMIO_QUEUE_NOTIFY;
+        if (is_notify ? notify_disk(pc, place, size, value) :
+                        virtio_mmio_access(&pc->disks[place], offset, is_write, size, value))
             return;
     }
     if (!is_write)

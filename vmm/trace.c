@@ -36,6 +36,7 @@ struct trace {
     bool ended;                   /* with this exit, says the ledger */
     enum account next;
     uint32_t nr_faults;
+    bool has_frame; /* a frame was allocated in this fault, as far as is inferred */
 
     unsigned nr_records;
     struct trace_record records[NR_RECORDS];
@@ -84,6 +85,14 @@ static uint32_t fault_in_progress(const struct trace *t)
     return t->account == ACCOUNT_FAULT ? t->nr_faults : 0;
 }
 
+static void put_step(struct trace *t, enum trace_step step, enum trace_source source, uint64_t ns)
+{
+    uint32_t fault = fault_in_progress(t);
+    if (fault && !t->over)
+        put(t, &(struct trace_record){
+                   .kind = RECORD_STEP, .what = step, .from = source, .ns = ns, .fault = fault });
+}
+
 static void begin(struct trace *t, enum account account, uint64_t ns)
 {
     t->account = account;
@@ -91,9 +100,15 @@ static void begin(struct trace *t, enum account account, uint64_t ns)
     t->activity = (struct trace_record){ .kind = RECORD_ACTIVITY, .what = account, .ns = ns };
 }
 
+/* The ledger charges a hidden fault to an account of its own, once it knows. */
+static uint32_t fault_that_pays(const struct trace *t, enum account payer)
+{
+    return payer == ACCOUNT_FAULT || payer == ACCOUNT_HIDDEN ? t->nr_faults : 0;
+}
+
 static void charge(struct trace *t, enum account payer)
 {
-    if (payer == t->account)
+    if (payer == t->account || (payer == ACCOUNT_HIDDEN && t->account == ACCOUNT_FAULT))
         t->activity.exits++;
 }
 
@@ -128,21 +143,26 @@ void trace_add_fault(struct trace *t, gva_t address, uint32_t error, gva_t rip)
 {
     begin(t, ACCOUNT_FAULT, t->returned.ns);
     t->nr_faults++;
+    t->has_frame = false;
     t->activity.kind = RECORD_FAULT;
     t->activity.fault = t->nr_faults;
     t->activity.address = address;
     t->activity.error = error;
     t->activity.rip = rip;
-    put(t, &(struct trace_record){
-               .kind = RECORD_STEP, .what = STEP_CAUGHT, .ns = t->returned.ns, .fault = t->nr_faults });
+    put_step(t, STEP_CAUGHT, SOURCE_SEEN, t->returned.ns);
 }
 
-void trace_add_step(struct trace *t, enum trace_step step, enum trace_source source)
+void trace_add_step(struct trace *t, enum trace_step step)
 {
-    uint32_t fault = fault_in_progress(t);
-    if (fault && !t->over)
-        put(t, &(struct trace_record){
-                   .kind = RECORD_STEP, .what = step, .from = source, .ns = clock_now_ns(), .fault = fault });
+    put_step(t, step, SOURCE_SEEN, clock_now_ns());
+}
+
+void trace_add_inferred(struct trace *t, enum trace_step step)
+{
+    if (step == STEP_FRAME_ALLOCATED && t->has_frame)
+        return;
+    t->has_frame |= step == STEP_FRAME_ALLOCATED;
+    put_step(t, step, SOURCE_INFERRED, t->resumed.ns + (t->returned.ns - t->resumed.ns) / 2);
 }
 
 void trace_add_end(struct trace *t)
@@ -165,14 +185,11 @@ static uint64_t ns_of_guest_tsc(const struct trace *t, uint64_t tsc)
 
 void trace_add_told(struct trace *t, const struct trace_told_step *told, unsigned count)
 {
-    uint32_t fault = fault_in_progress(t);
     uint64_t last = t->resumed.ns;
-    for (unsigned i = 0; i < count && fault; i++) {
+    for (unsigned i = 0; i < count; i++) {
         uint64_t ns = ns_of_guest_tsc(t, told[i].tsc);
         last = ns > last ? ns : last;
-        put(t,
-            &(struct trace_record){
-                .kind = RECORD_STEP, .what = told[i].step, .from = SOURCE_TOLD, .ns = last, .fault = fault });
+        put_step(t, told[i].step, SOURCE_TOLD, last);
     }
 }
 
@@ -187,21 +204,21 @@ void trace_add_disk(struct trace *t, uint64_t began_ns, unsigned requests)
 
 void trace_add_charge(struct trace *t, enum exit_cause cause, enum account payer, const struct ledger *after)
 {
-    if (!after->ended && after->account != t->account)
-        begin(t, after->account, t->returned.ns);
+    if (after->ended ? t->account == NOTHING : after->account != t->account)
+        begin(t, after->ended ? payer : after->account, t->returned.ns); /* and may end at once */
     t->exit.what = cause;
     t->exit.payer = payer;
-    t->exit.fault = payer == ACCOUNT_FAULT ? t->nr_faults : 0;
+    t->exit.fault = fault_that_pays(t, payer);
     charge(t, payer);
     t->ended = after->ended;
     t->next = after->account;
     if (after->ended && t->account == ACCOUNT_FAULT)
-        t->activity.what = after->fault_class;
+        t->activity.what = payer == ACCOUNT_HIDDEN ? TRACE_CLASS_HIDDEN : (int)after->fault_class;
 }
 
 void trace_add_drain(struct trace *t, enum account payer)
 {
-    uint32_t fault = payer == ACCOUNT_FAULT ? t->nr_faults : 0;
+    uint32_t fault = fault_that_pays(t, payer);
     if (!t->ended)
         charge(t, payer);
     put(t, &(struct trace_record){ .kind = RECORD_EXIT,

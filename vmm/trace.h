@@ -43,7 +43,8 @@ int trace_close(struct trace *t);
 /* The parts that only run when there is a trace. */
 void trace_add_return(struct trace *t, enum trace_lane from);
 void trace_add_fault(struct trace *t, gva_t address, uint32_t error, gva_t rip);
-void trace_add_step(struct trace *t, enum trace_step step, enum trace_source source);
+void trace_add_step(struct trace *t, enum trace_step step);
+void trace_add_inferred(struct trace *t, enum trace_step step);
 void trace_add_told(struct trace *t, const struct trace_told_step *told, unsigned count);
 void trace_add_end(struct trace *t);
 void trace_add_disk(struct trace *t, uint64_t began_ns, unsigned requests);
@@ -71,7 +72,7 @@ static inline void trace_fault(struct trace *t, gva_t address, uint32_t error, g
 static inline void trace_step(struct trace *t, enum trace_step step)
 {
     if (t)
-        trace_add_step(t, step, SOURCE_SEEN);
+        trace_add_step(t, step);
 }
 
 /* The program goes on after this exit: what else it does is no step of the fault (a timer's tick that was
@@ -82,11 +83,12 @@ static inline void trace_over(struct trace *t)
         trace_add_end(t);
 }
 
-/* A step inside the guest kernel that follows from what it just did. */
+/* A step inside the guest kernel that follows from what it does now: it came between the last resume and this
+ * exit, and is laid in the middle. A frame is allocated but once in a fault. */
 static inline void trace_inferred(struct trace *t, enum trace_step step)
 {
     if (t)
-        trace_add_step(t, step, SOURCE_INFERRED);
+        trace_add_inferred(t, step);
 }
 
 /* Steps that the guest took since it was last resumed. Their times are laid between the resume and the return

@@ -33,7 +33,8 @@ static void print_help(void)
           "common number of exits, the one that took the median time.\n"
           "\n"
           "  -f, --fault NUMBER    this fault; they are counted from 1\n"
-          "  -c, --class CLASS     only the typical fault of this class: minor, major, cow, protection\n"
+          "  -c, --class CLASS     only the typical fault of this class: minor, major, cow,\n"
+          "                        protection, hidden (only the shadow had it)\n"
           "      --svg OUT.svg     draw into this file instead of the terminal\n"
           "  -l, --list            one line for each fault instead, with --class of that class only\n"
           "\n"
@@ -64,10 +65,10 @@ static void print_help(void)
 
 static int class_of(const char *name)
 {
-    for (int i = 0; i < NR_FAULT_CLASSES; i++)
-        if (!strcmp(name, fault_class_name(i)))
+    for (int i = 0; i < NR_TRACE_CLASSES; i++)
+        if (!strcmp(name, trace_class_name(i)))
             return i;
-    fail(0, "--class %s: expected one of minor, major, cow, protection", name);
+    fail(0, "--class %s: expected one of minor, major, cow, protection, hidden", name);
     return -1;
 }
 
@@ -144,7 +145,7 @@ static bool print_fault(void *arg, const struct trace_record *r)
 {
     const struct trace_options *o = arg;
     if (r->kind == RECORD_FAULT && (o->class < 0 || r->what == o->class))
-        printf("%8u  %-10s %5u %12.1f  %-7s 0x%llx\n", r->fault, fault_class_name(r->what), r->exits,
+        printf("%8u  %-10s %5u %12.1f  %-7s 0x%llx\n", r->fault, trace_class_name(r->what), r->exits,
                (double)r->duration_ns / 1000, trace_access_name(r->error), (unsigned long long)r->address);
     return true;
 }
@@ -181,7 +182,7 @@ static int show(const struct diagram *list, size_t count, const char *svg)
 static int draw(const struct trace_options *o, const struct trace_origin *origin,
                 const struct trace_story *stories, size_t count)
 {
-    struct diagram diagrams[NR_FAULT_CLASSES] = { 0 };
+    struct diagram diagrams[NR_TRACE_CLASSES] = { 0 };
     int status = 0;
     for (size_t i = 0; i < count && !status; i++) {
         if (!stories[i].found) {
@@ -199,7 +200,7 @@ static int draw(const struct trace_options *o, const struct trace_origin *origin
 }
 
 /* How many stories to tell; negative: none, said. */
-static int choose(const struct trace_options *o, struct trace_story stories[NR_FAULT_CLASSES])
+static int choose(const struct trace_options *o, struct trace_story stories[NR_TRACE_CLASSES])
 {
     struct trace_origin origin;
     struct trace_faults faults;
@@ -209,14 +210,14 @@ static int choose(const struct trace_options *o, struct trace_story stories[NR_F
         return 1;
     }
     int err = trace_list_faults(o->file, &origin, &faults);
-    for (int class = 0; class < NR_FAULT_CLASSES && !err; class++)
+    for (int class = 0; class < NR_TRACE_CLASSES && !err; class++)
         if ((o->class < 0 || o->class == class) && trace_pick_typical(&faults, class, &stories[count]))
             count++;
     free(faults.list);
     if (err || count)
         return err ? err : count;
     return o->class < 0 ? fail(0, "there are no faults in %s", o->file)
-                        : fail(0, "there are no %s faults in %s", fault_class_name(o->class), o->file);
+                        : fail(0, "there are no %s faults in %s", trace_class_name(o->class), o->file);
 }
 
 int trace_command(int argc, char **argv)
@@ -229,7 +230,7 @@ int trace_command(int argc, char **argv)
     if (o.list)
         return list_faults(&o);
     struct trace_origin origin;
-    struct trace_story stories[NR_FAULT_CLASSES] = { 0 };
+    struct trace_story stories[NR_TRACE_CLASSES] = { 0 };
     int count = choose(&o, stories);
     int status = STATUS_BAD_INPUT;
     if (count > 0 && trace_read_stories(o.file, &origin, stories, (size_t)count) == 0)

@@ -94,11 +94,17 @@ static bool is_by_monitor(enum exit_cause cause)
            cause == EXIT_HYPERCALL || cause == EXIT_TIMER || cause == EXIT_PRIVILEGED;
 }
 
+/* As in statistics, but for one that is too long for the terminal. */
+static const char *label_of(enum exit_cause cause)
+{
+    return cause == EXIT_PRIVILEGED ? "privileged" : exit_cause_name(cause);
+}
+
 static void add_exit(struct builder *b, const struct moment *m)
 {
     struct diagram_row *row = add_row(b, m->ns, m->r->from, LANE_VMM);
     row->by_monitor = is_by_monitor(m->r->what);
-    snprintf(row->text, sizeof(row->text), "%s", exit_cause_name(m->r->what));
+    snprintf(row->text, sizeof(row->text), "%s", label_of(m->r->what));
 }
 
 static void add_step(struct builder *b, const struct moment *m)
@@ -158,7 +164,9 @@ static void add_resume(struct builder *b, const struct moment *m)
     }
     struct diagram_row *row = add_row(b, m->ns, LANE_VMM, to);
     row->by_monitor = is_by_monitor(m->r->what) || (to != m->r->from);
-    snprintf(row->text, sizeof(row->text), "%s", departure ? trace_step_name(departure->what) : "goes on");
+    bool interrupted = departure && departure->what == STEP_RESUMED && to != LANE_PROGRAM; /* a tick was waiting */
+    snprintf(row->text, sizeof(row->text), "%s%s", departure ? trace_step_name(departure->what) : "goes on",
+             interrupted ? ", interrupted" : "");
 }
 
 static void add_disk(struct builder *b, const struct moment *m)
@@ -203,7 +211,7 @@ static void add_moment(struct builder *b, const struct moment *m)
 static void write_titles(struct diagram *d, const struct trace_origin *o, const struct trace_story *s)
 {
     const struct trace_record *f = &s->fault;
-    const char *class = fault_class_name(f->what);
+    const char *class = trace_class_name(f->what);
     snprintf(d->title, sizeof(d->title), "%s fault %u: %s at 0x%llx", class, f->fault,
              trace_access_name(f->error), (unsigned long long)f->address);
     snprintf(d->subtitle, sizeof(d->subtitle), "%s on %s, %u exit%s, %.1f us, error code %u", o->mode,

@@ -75,14 +75,14 @@ static size_t alike_from(const struct trace_faults *faults, size_t first)
     return end - first;
 }
 
-bool trace_pick_typical(struct trace_faults *faults, enum fault_class class, struct trace_story *story)
+bool trace_pick_typical(struct trace_faults *faults, int class, struct trace_story *story)
 {
     if (faults->count > 1)
         qsort(faults->list, faults->count, sizeof(faults->list[0]), compare_faults);
     *story = (struct trace_story){ 0 };
     for (size_t i = 0, n; i < faults->count; i += n) {
         n = alike_from(faults, i);
-        if (faults->list[i].class != class)
+        if (faults->list[i].class != (uint32_t) class)
             continue;
         story->of_class += n;
         if (n <= story->alike)

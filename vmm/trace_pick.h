@@ -32,7 +32,7 @@ int trace_list_faults(const char *path, struct trace_origin *origin, struct trac
 
 /* The typical fault of a class: among those with the most common number of exits, the one with the median
  * time. False: there is no fault of this class. Sorts the list. */
-bool trace_pick_typical(struct trace_faults *faults, enum fault_class class, struct trace_story *story);
+bool trace_pick_typical(struct trace_faults *faults, int class, struct trace_story *story);
 
 /* Read the events of these faults. A story that is not found is no error. 0 or a negative errno, said.
  * trace_story_free(), whatever the result. */

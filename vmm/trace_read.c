@@ -82,11 +82,6 @@ static const char *name_of_source(int i)
     return trace_source_name((enum trace_source)i);
 }
 
-static const char *name_of_class(int i)
-{
-    return fault_class_name((enum fault_class)i);
-}
-
 /* 2. Events. Each of these fills what its kind has; false: it is not as it should be. */
 
 static bool read_exit(const json_t *o, const json_t *args, struct trace_record *r)
@@ -128,7 +123,7 @@ static bool read_fault(const json_t *o, const json_t *args, struct trace_record 
     r->kind = RECORD_FAULT;
     r->from = json_is_true(json_object_get(args, "stopped"));
     return r->fault && get_ns(o, "dur", &r->duration_ns) &&
-           get_name(args, "class", name_of_class, NR_FAULT_CLASSES, &r->what) &&
+           get_name(args, "class", trace_class_name, NR_TRACE_CLASSES, &r->what) &&
            get_uint(args, "exits", MOST_EXITS, &r->exits) && get_uint(args, "error", UINT32_MAX, &r->error) &&
            get_hex(args, "address", &r->address) && get_hex(args, "rip", &r->rip);
 }

@@ -35,6 +35,11 @@ static const char *const source_names[NR_TRACE_SOURCES] = {
     [SOURCE_INFERRED] = "inferred",
 };
 
+const char *trace_class_name(int class)
+{
+    return class == TRACE_CLASS_HIDDEN ? "hidden" : fault_class_name((enum fault_class) class);
+}
+
 const char *trace_lane_name(enum trace_lane lane)
 {
     return lane_names[lane];
@@ -94,12 +99,12 @@ static const struct order hidden_order = {
     0,
 };
 
-static const struct order *order_of(const char *mode, bool hidden)
+static const struct order *order_of(const char *mode, int class)
 {
     if (!strcmp(mode, "pv"))
         return &pv_order;
     if (!strcmp(mode, "fv"))
-        return hidden ? &hidden_order : &fv_order;
+        return class == TRACE_CLASS_HIDDEN ? &hidden_order : &fv_order;
     return NULL;
 }
 
@@ -121,8 +126,7 @@ static struct seen look_through(const enum trace_step *steps, unsigned count)
     return s;
 }
 
-static const char *missing_step(const struct order *o, enum fault_class class, bool stopped,
-                                const struct seen *s)
+static const char *missing_step(const struct order *o, int class, bool stopped, const struct seen *s)
 {
     unsigned needed =
         o->always | (stopped ? 0 : BIT(STEP_RESUMED)) | (class == FAULT_PROTECTION ? 0 : o->solved);
@@ -154,10 +158,10 @@ static const char *wrong_order(const struct order *o, const struct seen *s)
     return s->steps & ~known ? "a step of another mode" : NULL;
 }
 
-const char *trace_order_problem(const char *mode, enum fault_class class, bool hidden, bool stopped,
-                                const enum trace_step *steps, unsigned count)
+const char *trace_order_problem(const char *mode, int class, bool stopped, const enum trace_step *steps,
+                                unsigned count)
 {
-    const struct order *o = order_of(mode, hidden);
+    const struct order *o = order_of(mode, class);
     if (!o)
         return "no list of steps for this mode";
     if (count == 0 || steps[0] != STEP_CAUGHT)

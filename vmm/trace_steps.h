@@ -30,6 +30,11 @@ enum trace_step {
 /* How a step that happens inside the guest kernel is known. */
 enum trace_source { SOURCE_SEEN, SOURCE_TOLD, SOURCE_INFERRED, NR_TRACE_SOURCES };
 
+/* Classes of faults: enum fault_class, and those that only the shadow had (fv), which the guest never knows
+ * of. */
+enum { TRACE_CLASS_HIDDEN = NR_FAULT_CLASSES, NR_TRACE_CLASSES };
+
+const char *trace_class_name(int class);
 const char *trace_lane_name(enum trace_lane lane);
 const char *trace_step_name(enum trace_step step);
 enum trace_lane trace_step_lane(enum trace_step step);
@@ -38,7 +43,6 @@ const char *trace_source_name(enum trace_source source); /* SOURCE_SEEN: "seen" 
 /* Do these steps of one fault, as they came, fit the list of their mode ("pv", "fv")? NULL, or what is wrong,
  * as a constant text. Some steps come again (a page goes out for each frame that is missing; entries are
  * changed one by one): what a fault must have is in it, and each step's last time is in the order of the
- * list. hidden: fv, a fault that only the shadow lacked. stopped: the run ended before the program went on.
- */
-const char *trace_order_problem(const char *mode, enum fault_class class, bool hidden, bool stopped,
-                                const enum trace_step *steps, unsigned count);
+ * list. stopped: the run ended before the program went on. */
+const char *trace_order_problem(const char *mode, int class, bool stopped, const enum trace_step *steps,
+                                unsigned count);

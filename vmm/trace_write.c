@@ -91,7 +91,7 @@ static void write_fault(FILE *to, const struct trace_record *r, uint64_t ns)
     fprintf(
         to,
         ",\"name\":\"%s fault\",\"args\":{\"class\":\"%s\",\"exits\":%u,\"address\":\"0x%llx\",\"error\":%u,",
-        fault_class_name(r->what), fault_class_name(r->what), r->exits, (unsigned long long)r->address,
+        trace_class_name(r->what), trace_class_name(r->what), r->exits, (unsigned long long)r->address,
         r->error);
     fprintf(to, "\"access\":\"%s\",\"rip\":\"0x%llx\",%s", trace_access_name(r->error),
             (unsigned long long)r->rip, r->from ? "\"stopped\":true," : "");

@@ -20,7 +20,7 @@ enum trace_kind {
 /* One event as it is kept until it is written. */
 struct trace_record {
     uint8_t kind;   /* enum trace_kind */
-    uint8_t what;   /* EXIT: cause. STEP: the step. FAULT: class. ACTIVITY: account */
+    uint8_t what;   /* EXIT: cause. STEP: the step. FAULT: class (trace_class_name). ACTIVITY: account */
     uint8_t from;   /* EXIT: lane that ran before. STEP: source. WORK: is the root loaded? FAULT: did the run
                        stop? */
     uint8_t to;     /* EXIT: lane that runs next, LANE_VMM for none */
