@@ -1,7 +1,7 @@
 /* The page of a report.
  *   1. head: style, and a policy that forbids everything but that style
  *   2. what it is about
- *   3. a section for each program */
+ *   3. a section for each program, and each trace */
 #include <string.h>
 #include "vmm/html.h"
 #include "vmm/page_write.h"
@@ -39,7 +39,8 @@ static const char style[] =
     "@media print{:root{--text:#000;--back:#fff;--soft:#333;--grid:#bbb;--card:#f2f2f2}"
     "@page{margin:15mm}body{font-size:10pt}"
     ".figures{display:block;columns:2;column-gap:10mm}"
-    "figure,tr{break-inside:avoid}h2{break-after:avoid}thead{display:table-header-group}"
+    "figure,tr{break-inside:avoid}.section{break-after:avoid}h2{break-after:avoid}thead{display:table-header-"
+    "group}"
     ".scroll{overflow:visible}table{font-size:8.5pt}}\n";
 
 static void write_head(FILE *to)
@@ -81,12 +82,19 @@ static void write_substrates(FILE *to, const struct page_data *d)
     fputs(*separator ? ".</p>\n" : "the substrate of each trace.</p>\n", to);
 }
 
+static void write_number_of(FILE *to, unsigned count, const char *things)
+{
+    if (count)
+        fprintf(to, "%u %s%s", count, things, count == 1 ? "" : "s");
+}
+
 static void write_introduction(FILE *to, const struct page_data *d)
 {
     fputs("<header><h1>What a page fault costs</h1>\n", to);
-    fprintf(to, "<p>A report of %u run%s", d->nr_runs, d->nr_runs == 1 ? "" : "s");
-    if (d->nr_traces)
-        fprintf(to, " and %u trace%s", d->nr_traces, d->nr_traces == 1 ? "" : "s");
+    fputs("<p>", to);
+    write_number_of(to, d->nr_runs, "run");
+    fputs(d->nr_runs && d->nr_traces ? " and " : "", to);
+    write_number_of(to, d->nr_traces, "trace");
     fputs(" by faultvisor " FV_VERSION ".</p>\n", to);
     write_substrates(to, d);
     fputs(
@@ -130,6 +138,8 @@ int page_write(FILE *to, const struct page_data *d)
     write_introduction(to, d);
     fputs("<main>\n", to);
     int err = write_subjects(to, d);
+    for (unsigned i = 0; !err && i < d->nr_traces; i++)
+        err = page_write_trace(to, d->traces[i]);
     if (!err && d->nr_runs) {
         fputs("<section><h2>All runs</h2>\n", to);
         page_write_all_runs(to, d);

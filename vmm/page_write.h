@@ -16,6 +16,10 @@ void page_write_fault_figures(FILE *to, const struct page_subject *s);
 /* Faults over memory size, for each policy; nothing if there is no sweep. 0 or a negative errno, said. */
 int page_write_sweep_figures(FILE *to, const struct page_subject *s);
 
+/* Pictures of a trace: faults over time, where the time of a fault goes. 0 or a negative errno, said: the
+ * file is no trace, too. */
+int page_write_trace(FILE *to, const char *path);
+
 /* A figure: a caption, then what is drawn by the caller, then the end. */
 void page_open_figure(FILE *to, const char *caption);
 void page_close_figure(FILE *to);

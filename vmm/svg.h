@@ -37,7 +37,8 @@ struct svg_stack {
 };
 void svg_draw_stack(FILE *to, const char *title, const char *unit, const struct svg_stack *s);
 
-/* What happened from when to when: each in a row of its own, below the one before. */
+/* What happened from when to when: each in a row of its own, below the one before, with its length. name
+ * NULL: a part of the one before, drawn over it. */
 struct svg_span {
     const char *name;
     unsigned colour;

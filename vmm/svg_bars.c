@@ -10,7 +10,7 @@
 #define BAR_PX     15.0
 #define NAME_PX    52.0 /* names at the left */
 #define NUMBER_PX  44.0 /* numbers at the right */
-#define SPAN_NAMES 122.0
+#define SPAN_NAMES 130.0
 #define FOOT_PX    38.0
 
 static double at_least(double a, double b)
@@ -108,23 +108,31 @@ void svg_draw_stack(FILE *to, const char *title, const char *unit, const struct 
 
 /* 3. Spans. */
 
+static void draw_span_name(FILE *to, const struct svg_span *span, const struct svg_scale *s, double y)
+{
+    char number[32];
+    svg_format(span->to - span->from, 1, number);
+    svg_text(to, SPAN_NAMES - 6, y + 12, "end", SPAN_NAMES - 6, span->name);
+    svg_text(to, svg_scale_px(s, span->to) + 5, y + 12, "start", 0, number);
+}
+
 void svg_draw_spans(FILE *to, const char *title, const char *unit, const struct svg_span *spans,
                     unsigned count)
 {
-    double most = 0, height = 4 + count * ROW_PX;
-    for (unsigned i = 0; i < count; i++)
+    double most = 0, height = 4, y = 4 - ROW_PX;
+    for (unsigned i = 0; i < count; i++) {
         most = at_least(most, spans[i].to);
+        height += spans[i].name ? ROW_PX : 0;
+    }
     struct svg_scale s = svg_scale_make(most, 3, SPAN_NAMES, SVG_WIDTH - NUMBER_PX);
     svg_open(to, title, height + FOOT_PX);
     svg_axis_below(to, &s, 0, height, unit);
     for (unsigned i = 0; i < count; i++) {
-        char number[32];
-        double y = 4 + i * ROW_PX, from = svg_scale_px(&s, spans[i].from),
-               end = svg_scale_px(&s, spans[i].to);
-        svg_text(to, SPAN_NAMES - 6, y + 12, "end", SPAN_NAMES - 6, spans[i].name);
+        double from = svg_scale_px(&s, spans[i].from), end = svg_scale_px(&s, spans[i].to);
+        y += spans[i].name ? ROW_PX : 0;
         svg_rect(to, from, y, at_least(end - from, 0.5), BAR_PX, spans[i].colour);
-        svg_format(spans[i].to - spans[i].from, 1, number);
-        svg_text(to, end + 5, y + 12, "start", 0, number);
+        if (spans[i].name)
+            draw_span_name(to, &spans[i], &s, y);
     }
     svg_close(to);
 }
