@@ -6,8 +6,9 @@
 #include "spaces.h"
 #include "tables.h"
 
-/* Mappings are placed below; the stack is above. Both within the last GiB, so that they share page tables. */
-#define MMAP_TOP (USER_TOP - (64ull << 20))
+/* Mappings are placed below; the stack is above. Both within the last GiB, so that they share page tables.
+ * Where a table starts, so that large mappings fill theirs. */
+#define MMAP_TOP (page_round_up(USER_TOP + 1) - (64ull << 20))
 #define MMAP_END (64ull << 10) /* nothing is placed below, lest a null pointer work */
 
 /* 1. Map, unmap, protect. */
@@ -26,8 +27,8 @@ static unsigned pages_in(const struct space *s, gva_t start, gva_t end)
     return n;
 }
 
-/* [start, end) lies in one table. If that table has nothing else, its entries are left as they are: it goes as a whole,
- * which is one store to a live table instead of one for each page. */
+/* [start, end) lies in one table. If that table has nothing else, its entries are left as they are: it goes
+ * as a whole, which is one store to a live table instead of one for each page. */
 static void drop_pages_of_table(const struct space *s, pfn_t table, gva_t start, gva_t end)
 {
     bool all = pages_in(s, start, end) == tables_entries(table);

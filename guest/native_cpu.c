@@ -33,7 +33,6 @@ static uint64_t gdt[GDT_SLOTS] = {
 static struct x86_gate idt[NR_VECTORS];
 static struct x86_tss tss;
 static char ist_stack[IST_BYTES] __attribute__((aligned(16)));
-static uint64_t fs_base;
 
 static void load_gdt(void)
 {
@@ -82,14 +81,11 @@ void native_cpu_init(void)
     msr_write(MSR_STAR, (uint64_t)SEL_SYSRET_BASE << 48 | (uint64_t)SEL_KERNEL_CODE << 32);
     msr_write(MSR_LSTAR, (uintptr_t)native_system_call_entry);
     msr_write(MSR_SFMASK, RFLAGS_IF | RFLAGS_DF | RFLAGS_TF | RFLAGS_AC | RFLAGS_NT);
-    msr_write(MSR_FS_BASE, fs_base);
+    msr_write(MSR_FS_BASE, 0);
     __asm__ volatile("fninit");
 }
 
 void native_set_fs_base(uint64_t base)
 {
-    if (base == fs_base)
-        return;
-    fs_base = base;
     msr_write(MSR_FS_BASE, base);
 }

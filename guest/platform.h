@@ -18,7 +18,9 @@
 #ifndef LINEAR_BASE /* suites that run in a process choose an address that they can map */
 #define LINEAR_BASE PV_LINEAR_BASE
 #endif
-#define USER_TOP     0x0000800000000000ull /* programs live below */
+/* Programs live below. The page under the hole in the middle is nobody's, as on Linux: a SYSCALL in its last two bytes would
+ * leave a return address that no CPU goes to. */
+#define USER_TOP     0x00007ffffffff000ull
 #define MAX_DISKS    PV_MAX_DISKS
 
 static inline void *pfn_to_virt(pfn_t f)

@@ -56,10 +56,5 @@ void pv_resume(struct trap_frame *frame)
 
 void pv_set_fs_base(uint64_t base)
 {
-    static uint64_t fs_base; /* zero at the start, as the host promises of all registers */
-
-    if (base == fs_base)
-        return;
-    fs_base = base;
     pv_batch_call(PV_SET_FS_BASE, base, 0, 0);
 }

@@ -33,7 +33,7 @@ static void load(struct process *p)
     fpu_load(&p->fpu);
     if (p == loaded_process)
         return;
-    platform->set_fs_base(p->fs_base);
+    platform->set_fs_base(p->fs_base); /* even if it is the same: programs can change it by loading FS */
     loaded_process = p;
 }
 
@@ -98,13 +98,6 @@ static struct process *choose(void)
     return next_in_turn();
 }
 
-/* Can the CPU be given these registers? SYSCALL in the last bytes of the programs' half leaves an address
- * behind that IRETQ refuses. */
-static bool can_resume(const struct process *p)
-{
-    return p->frame.regs.rip < USER_TOP;
-}
-
 /* 4. Nothing to run. */
 static void wait_for_somebody(void)
 {
@@ -135,10 +128,8 @@ _Noreturn void schedule(void)
         signal_deliver(p);
         if (p->state != PROCESS_READY)
             continue;
-        if (!can_resume(p)) {
-            kprintf("%s[%d]: SIGSEGV: runs on beyond the space of programs (rip 0x%lx)\n", p->name, p->pid,
-                    p->frame.regs.rip);
-            process_end(p, SIGNAL_SEGV);
+        if (p->frame.regs.rip >= USER_TOP) {
+            trap_refuse_rip(p);
             continue;
         }
         load(p);

@@ -12,6 +12,10 @@
 #define USER_CS 0x33 /* what Linux's programs see */
 #define USER_SS 0x2b
 
+/* Flags of a context: ss was stored, and shall be as it is there (Linux's asm/ucontext.h). */
+#define CONTEXT_SS        2u
+#define CONTEXT_STRICT_SS 4u
+
 #define RFLAGS_PROGRAM                                                                                       \
     (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_TF | RFLAGS_DF | RFLAGS_OF |         \
      RFLAGS_RF | RFLAGS_AC)
@@ -127,13 +131,14 @@ static bool push_frame(struct process *p, int signal, const struct signal_action
 
     memset(&f, 0, sizeof f);
     f.restorer = a->restorer;
+    f.context.flags = CONTEXT_SS | CONTEXT_STRICT_SS;
     f.context.stack = p->signals.stack;
     registers_to_context(&f.context.registers, p);
     f.context.registers.fpu_at = fpu_at;
     f.context.mask = mask_after(&p->signals);
     f.info = make_info(signal, &p->signals.infos[signal - 1]);
     fpu_store(&p->fpu);
-    if (!(a->flags & SIGNAL_FLAG_RESTORER) || a->handler >= USER_TOP ||
+    if (!(a->flags & SIGNAL_FLAG_RESTORER) ||
         space_write(p->space, fpu_at, p->fpu.image, FPU_STATE_SIZE) < 0 ||
         space_write(p->space, at, &f, sizeof f) < 0)
         return false;
@@ -158,12 +163,14 @@ static void handle(struct process *p, int signal)
         p->frame.regs.rip -= 2; /* SYSCALL */
     }
     p->restart_call = false;
-    if (!push_frame(p, signal, &a)) {
+    /* A handler of SIGSEGV that would raise it again, before its first instruction, is none. */
+    bool is_hopeless = signal == SIGNAL_SEGV && a.handler >= USER_TOP;
+    if (is_hopeless || !push_frame(p, signal, &a)) {
         if (process_kill_if_starved(p))
             return;
-        kprintf("%s[%d]: no room for the frame of signal %d at 0x%lx\n", p->name, p->pid, signal,
-                p->frame.regs.rsp);
-        process_end(p, SIGNAL_SEGV);
+        if (signal == SIGNAL_SEGV)
+            signal_action_of(s, signal)->handler = SIGNAL_DEFAULT;
+        trap_refuse(p, SIGNAL_CODE_KERNEL, p->frame.regs.rsp, "no room for a signal's frame, or no handler");
         return;
     }
     if (a.flags & SIGNAL_FLAG_RESETHAND)
@@ -198,6 +205,15 @@ void signal_deliver(struct process *p)
 }
 
 /* 4. Return. */
+
+/* Programs have one code segment and one for the stack. As on Linux, the privilege level need not be theirs.
+ */
+static bool has_our_segments(const struct signal_context *c)
+{
+    const struct signal_registers *r = &c->registers;
+    return (r->cs | 3) == USER_CS && (!(c->flags & CONTEXT_STRICT_SS) || (r->ss | 3) == USER_SS);
+}
+
 bool signal_return(struct process *p)
 {
     static struct signal_context c;
@@ -213,6 +229,8 @@ bool signal_return(struct process *p)
         fpu_reset(&p->fpu);
     }
     context_to_registers(&p->frame.regs, &c.registers);
+    if (!has_our_segments(&c))
+        trap_refuse(p, SIGNAL_CODE_KERNEL, 0, "a signal's frame with other segments");
     signal_set_blocked(&p->signals, c.mask);
     c.stack.flags &= SIGNAL_STACK_DISABLE;
     p->signals.stack = c.stack;

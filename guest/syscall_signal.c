@@ -53,10 +53,8 @@ int64_t sys_rt_sigprocmask(struct process *p, const uint64_t args[])
 int64_t sys_rt_sigreturn(struct process *p, const uint64_t args[])
 {
     (void)args;
-    if (!signal_return(p) && !process_kill_if_starved(p)) {
-        kprintf("%s[%d]: no signal frame to return by at 0x%lx\n", p->name, p->pid, p->frame.regs.rsp);
-        process_end(p, SIGNAL_SEGV);
-    }
+    if (!signal_return(p))
+        trap_refuse(p, SIGNAL_CODE_KERNEL, p->frame.regs.rsp, "no signal frame to return by");
     return (int64_t)p->frame.regs.rax; /* the interrupted program's own */
 }
 

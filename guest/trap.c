@@ -2,7 +2,8 @@
  *
  *   1. page faults       the space brings the page, or the program gets a signal
  *   2. other exceptions  always a signal
- *   3. the way in        system calls, the timer */
+ *   3. refusals          what the CPU must not be asked to do
+ *   4. the way in        system calls, the timer */
 #include "trap.h"
 #include "kernel.h"
 #include "process.h"
@@ -130,7 +131,25 @@ static void exception(struct process *p)
     raise(p, e->signal, code, e->at_rip ? p->frame.regs.rip : 0, e->why);
 }
 
-/* 3. The way in. */
+/* 3. Refusals: as the CPU would tell of it. */
+void trap_refuse(struct process *p, int code, gva_t address, const char *why)
+{
+    p->frame.vector = code == SIGNAL_CODE_KERNEL ? VEC_GP : VEC_PF;
+    p->frame.error_code = code == SIGNAL_CODE_KERNEL ? 0 : PF_ERR_USER | PF_ERR_FETCH;
+    p->signals.fault.address = address;
+    raise(p, SIGNAL_SEGV, code, address, why);
+}
+
+void trap_refuse_rip(struct process *p)
+{
+    gva_t rip = p->frame.regs.rip;
+    if (gva_is_canonical(rip))
+        trap_refuse(p, SIGNAL_CODE_MAPERR, rip, "runs on beyond the space of programs");
+    else
+        trap_refuse(p, SIGNAL_CODE_KERNEL, 0, "runs on where no address is");
+}
+
+/* 4. The way in. */
 _Noreturn void kernel_handle_trap(struct trap_frame *frame)
 {
     struct process *p = current_process;

@@ -2,6 +2,7 @@
  * The layout is that of struct pv_frame, so that the pv platform passes frames on as they are; the native
  * platform's entry code pushes the same. */
 #pragma once
+#include "address.h"
 #include "cpu_regs.h"
 #include "pv/abi.h"
 
@@ -22,3 +23,9 @@ _Static_assert(sizeof(struct trap_frame) == sizeof(struct pv_frame), "one layout
  * platform's own frame. Ends with platform->resume(); the kernel never returns through here. frame is valid
  * until then. A trap from kernel mode is a bug of the kernel: the platform panics by itself. */
 _Noreturn void kernel_handle_trap(struct trap_frame *frame);
+
+/* SIGSEGV for what no CPU was asked to do, since the platform might end of it: to go on where no program can be (rip is
+ * USER_TOP or above), or with a signal's frame that cannot be. code: SIGNAL_CODE_*; why: for the log. */
+struct process;
+void trap_refuse(struct process *p, int code, gva_t address, const char *why);
+void trap_refuse_rip(struct process *p);

@@ -226,6 +226,56 @@ START_TEST(a_return_to_nowhere_or_from_nowhere_is_the_end)
 }
 END_TEST
 
+/* rip where no program can be: at the hole, in it, in a kernel. */
+static const gva_t nowhere[] = { USER_TOP, 1ull << 47, ~0ull << 47, PV_LINEAR_BASE, ~0ull };
+
+START_TEST(what_is_refused_can_be_caught_like_a_fault)
+{
+    boot();
+    act(USR1, HANDLER, 0, 0);
+    act(SIGNAL_SEGV, HANDLER + 16, 0, 0);
+    raise_signal(USR1);
+    struct signal_frame f = frame();
+    f.context.registers.rip = nowhere[_i];
+    fake_store(regs()->rsp, &f, sizeof f);
+    sigreturn();
+    ck_assert_uint_eq(regs()->rip, HANDLER + 16);
+    f = frame();
+    ck_assert_uint_eq(f.context.registers.rip, nowhere[_i]);
+    bool canonical = gva_is_canonical(nowhere[_i]);
+    ck_assert_int_eq(f.info.code, canonical ? SIGNAL_CODE_MAPERR : SIGNAL_CODE_KERNEL);
+    ck_assert_uint_eq(f.info.address, canonical ? nowhere[_i] : 0);
+    sigreturn(); /* and again, for the next handler to find */
+    ck_assert_uint_eq(regs()->rip, HANDLER + 16);
+}
+END_TEST
+
+START_TEST(a_handler_of_faults_that_is_nowhere_ends_at_once)
+{
+    boot();
+    act(SIGNAL_SEGV, nowhere[_i], SIGNAL_FLAG_NODEFER, 0);
+    fake_trap(VEC_GP, 0, 0);
+    ck_assert(fake_cpu.stopped);
+    ck_assert_int_eq(fake_cpu.status, 128 + SIGNAL_SEGV);
+}
+END_TEST
+
+START_TEST(a_return_to_other_segments_is_refused)
+{
+    static const uint16_t segments[][2] = { { 0, 0x2b }, { 0x23, 0x2b }, { 0x33, 0 }, { 0xffff, 0x2b } };
+    boot();
+    act(USR1, HANDLER, 0, 0);
+    raise_signal(USR1);
+    struct signal_frame f = frame();
+    f.context.registers.cs = segments[_i][0];
+    f.context.registers.ss = segments[_i][1];
+    fake_store(regs()->rsp, &f, sizeof f);
+    sigreturn();
+    ck_assert(fake_cpu.stopped);
+    ck_assert_int_eq(fake_cpu.status, 128 + SIGNAL_SEGV);
+}
+END_TEST
+
 START_TEST(a_blocked_signal_waits)
 {
     boot();
@@ -370,6 +420,9 @@ int main(void)
     tcase_add_loop_test(t, a_handler_that_is_nowhere_or_knows_no_way_back_is_the_end, 0, 2);
     tcase_add_test(t, a_return_takes_nothing_that_hurts);
     tcase_add_loop_test(t, a_return_to_nowhere_or_from_nowhere_is_the_end, 0, 4);
+    tcase_add_loop_test(t, what_is_refused_can_be_caught_like_a_fault, 0, 5);
+    tcase_add_loop_test(t, a_handler_of_faults_that_is_nowhere_ends_at_once, 0, 5);
+    tcase_add_loop_test(t, a_return_to_other_segments_is_refused, 0, 4);
     tcase_add_test(t, a_blocked_signal_waits);
     tcase_add_test(t, two_signals_at_once_stack_their_handlers);
     tcase_add_test(t, the_other_stack_is_used_once);
