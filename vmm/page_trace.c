@@ -21,7 +21,7 @@ struct curve {
 };
 
 struct curves {
-    struct curve classes[NR_FAULT_CLASSES];
+    struct curve classes[NR_TRACE_CLASSES];
     double last_ms;
     int err;
 };
@@ -65,17 +65,17 @@ static unsigned thin_out(const struct curve *c, double last_ms, double *x, doubl
 
 static void draw_curves(FILE *to, const struct curves *curves)
 {
-    static double x[NR_FAULT_CLASSES][MOST_POINTS + 2], y[NR_FAULT_CLASSES][MOST_POINTS + 2];
-    struct svg_line lines[NR_FAULT_CLASSES];
-    const char *names[NR_FAULT_CLASSES] = { NULL };
+    static double x[NR_TRACE_CLASSES][MOST_POINTS + 2], y[NR_TRACE_CLASSES][MOST_POINTS + 2];
+    struct svg_line lines[NR_TRACE_CLASSES];
+    const char *names[NR_TRACE_CLASSES] = { NULL };
     char text[512] = "Faults over time, added up.";
     size_t used = 27;
     unsigned nr_lines = 0;
-    for (unsigned class = 0; class < NR_FAULT_CLASSES; class ++) {
+    for (unsigned class = 0; class < NR_TRACE_CLASSES; class ++) {
         const struct curve *c = &curves->classes[class];
         if (!c->count)
             continue;
-        names[class] = fault_class_name(class);
+        names[class] = trace_class_name(class);
         lines[nr_lines++] =
             (struct svg_line){ names[class], class, thin_out(c, curves->last_ms, x[class], y[class]),
                                x[class], y[class] };
@@ -85,7 +85,7 @@ static void draw_curves(FILE *to, const struct curves *curves)
     svg_draw_lines(
         to, text,
         &(struct svg_lines){ .x_unit = "ms", .y_unit = "faults", .lines = lines, .nr_lines = nr_lines });
-    svg_draw_legend(to, names, NR_FAULT_CLASSES, true);
+    svg_draw_legend(to, names, NR_TRACE_CLASSES, true);
     page_close_figure(to);
 }
 
@@ -165,7 +165,7 @@ static void write_story(FILE *to, struct trace_story *s)
     snprintf(caption, sizeof(caption),
              "Where the time of a %s fault goes: the typical one of %zu (%.1f us, %u exits), from each step "
              "to the next",
-             fault_class_name(s->fault.what), s->of_class, (double)s->fault.duration_ns / 1e3,
+             trace_class_name(s->fault.what), s->of_class, (double)s->fault.duration_ns / 1e3,
              s->fault.exits);
     int used = snprintf(text, sizeof(text), "%s.", caption);
     for (unsigned i = 0; i < nr_steps && used < (int)sizeof(text); i++)
@@ -180,10 +180,10 @@ static void write_story(FILE *to, struct trace_story *s)
 static int write_typical_faults(FILE *to, const char *path, struct trace_origin *origin)
 {
     struct trace_faults faults = { 0 };
-    struct trace_story stories[NR_FAULT_CLASSES] = { 0 };
+    struct trace_story stories[NR_TRACE_CLASSES] = { 0 };
     size_t count = 0;
     int err = trace_list_faults(path, origin, &faults);
-    for (int class = 0; !err && class < NR_FAULT_CLASSES; class ++)
+    for (int class = 0; !err && class < NR_TRACE_CLASSES; class ++)
         count += trace_pick_typical(&faults, class, &stories[count]);
     if (!err)
         err = trace_read_stories(path, origin, stories, count);
@@ -230,7 +230,7 @@ int page_write_trace(FILE *to, const char *path)
         err = curves.err;
     if (!err)
         err = write_section(to, path, &origin, &curves);
-    for (int class = 0; class < NR_FAULT_CLASSES; class ++)
+    for (int class = 0; class < NR_TRACE_CLASSES; class ++)
         free(curves.classes[class].ms);
     return err;
 }

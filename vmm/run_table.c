@@ -170,6 +170,16 @@ static bool exits_of_cause(const json_t *run, const char *name, double *value)
     return number_or_zero(causes(run), name, value);
 }
 
+static const json_t *outside(const json_t *run)
+{
+    return member(run, "outside_faults", NULL);
+}
+
+static bool exits_outside(const json_t *run, const char *name, double *value)
+{
+    return number_or_zero(outside(run), name, value);
+}
+
 static bool disk_number(const json_t *run, const char *name, double *value)
 {
     return number_of(member(run, "disk", name), value);
@@ -250,6 +260,7 @@ int run_table_make(struct table *t, const struct run_column *columns, unsigned n
     add_faults(&b);
     add_row(&b, "exits by cause", "all", all_exits, "", 0);
     add_rows_of(&b, "exits by cause", exits_of_cause, causes);
+    add_rows_of(&b, "exits outside of faults, by purpose", exits_outside, outside);
     add_disk(&b);
     add_times(&b);
     add_rows_of(&b, "KVM's own counters", kvm_counter, kvm_counters);
