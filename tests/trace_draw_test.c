@@ -193,7 +193,7 @@ START_TEST(the_picture_is_well_formed)
     char *text = contents(path);
     unlink(path);
     ck_assert_ptr_nonnull(strstr(text, "&lt;&amp;&gt;"));
-    ck_assert_ptr_nonnull(strstr(text, "fault-info-written"));
+    ck_assert_ptr_nonnull(strstr(text, ">frame-allocated ("));
     check_xml(text);
     free(text);
     error_sink = remember;
