@@ -157,9 +157,11 @@ install: all
 	install -m 644 $(O)/guest/kernel.elf LICENSE $(wildcard README.md) $(SHARE)/
 	install -m 755 scripts/make-disk $(SHARE)/
 	install -m 755 $(PROGRAMS) $(SHARE)/programs/
-	$(if $(wildcard man/faultvisor.1),install -Dm 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 man/faultvisor.1)
+	install -Dm 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 man/faultvisor.1
+	install -Dm 644 completions/faultvisor.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/faultvisor
 
 uninstall:
-	rm -rf $(DESTDIR)$(PREFIX)/bin/faultvisor $(DESTDIR)$(PREFIX)/share/man/man1/faultvisor.1 $(SHARE)
+	rm -rf $(DESTDIR)$(PREFIX)/bin/faultvisor $(DESTDIR)$(PREFIX)/share/man/man1/faultvisor.1 $(SHARE) \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/faultvisor
 
 -include $(shell [ -d $(O) ] && find $(O) -name '*.d')
