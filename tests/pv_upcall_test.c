@@ -106,6 +106,8 @@ START_TEST(a_fault_in_user_mode_is_an_upcall_on_the_registered_stack)
     ck_assert_uint_eq(shared(m)->fault_error, PF_ERR_USER | PF_ERR_WRITE);
     ck_assert_uint_eq(shared(m)->event_mask, ~0u);
     ck_assert_uint_eq(shared(m)->clock_ns, 123456789);
+    ck_assert_uint_eq(m->progress[PV_FAULT_INFO_WRITTEN], 1);
+    ck_assert_uint_eq(m->progress[PV_UPCALL_MADE], 1);
 }
 END_TEST
 

@@ -30,7 +30,9 @@ START_TEST(the_order_inside_a_list_matters)
     struct pv_update early[3] = { list[0], list[2], list[1] };
     ck_assert_int_eq(update_list(m, early, 3), -PV_EINVAL);
     ck_assert_uint_eq(table_of(m, PFN_L1)[F], entry_for(F, RW | PTE_NX));
+    ck_assert_uint_eq(m->progress[PV_TABLE_UPDATED], 0);
     ck_assert_int_eq(update_list(m, list, 3), 0);
+    ck_assert_uint_eq(m->progress[PV_TABLE_UPDATED], 1);
     ck_assert_uint_eq(info_of(m, F)->type, PV_FRAME_L1);
     ck_assert_uint_eq(info_of(m, F)->type_count, 1);
     ck_assert_uint_eq(info_of(m, F)->ref_count, 2);
