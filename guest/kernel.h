@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A message of the kernel on the log stream: %s %c %d %u %x %lu %ld %lx %p %%, with width and 0. Goes out at once. */
+/* A message of the kernel on the log stream: %s %c %d %u %x %lu %ld %lx %p %%, with width and 0. Goes
+ * out with the next request that does; a panic sends it. */
 void kprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A bug of the kernel: says why and ends the machine. */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));

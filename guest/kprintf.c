@@ -1,7 +1,7 @@
 /* Messages of the kernel.
  *
  *   1. formatting    ksnprintf, kvsnprintf
- *   2. kprintf       one message, sent at once
+ *   2. kprintf       one message, sent with the next request that goes out anyway
  *   3. panic         the last message
  *
  * A conversion is %[-][0][width][.precision][l|ll|z](s c d i u x p %); width and precision may be *,
@@ -10,6 +10,7 @@
 #include "platform.h"
 
 #define MESSAGE_MAX  512
+#define LOG_BYTES    2048
 #define PANIC_STATUS 0x7f
 
 /* Where text goes: counts what does not fit, too. */
@@ -176,16 +177,21 @@ int ksnprintf(char *to, size_t size, const char *format, ...)
     return n;
 }
 
-/* The buffer is given back to the next message when this returns: so commit. */
+/* Messages stay as they are until the platform has sent them, which is only known of all: so one goes behind
+ * the other, and when there is no room left, all are sent. */
 static void write_message(const char *format, va_list args)
 {
-    static char message[MESSAGE_MAX];
-    int n = kvsnprintf(message, sizeof(message), format, args);
+    static char log[LOG_BYTES];
+    static uint64_t used;
 
-    if (n >= MESSAGE_MAX)
-        n = MESSAGE_MAX - 1;
-    platform->console_write(PV_CONSOLE_LOG, message, (uint64_t)n);
-    platform->commit();
+    if (LOG_BYTES - used < MESSAGE_MAX) {
+        platform->commit();
+        used = 0;
+    }
+    int n = kvsnprintf(log + used, MESSAGE_MAX, format, args);
+    uint64_t bytes = n < MESSAGE_MAX ? (uint64_t)n : MESSAGE_MAX - 1;
+    platform->console_write(PV_CONSOLE_LOG, log + used, bytes);
+    used += bytes;
 }
 
 void kprintf(const char *format, ...)
@@ -199,11 +205,11 @@ void kprintf(const char *format, ...)
 
 void panic(const char *format, ...)
 {
-    static bool panicking;
+    static unsigned panics;
     va_list args;
 
-    if (!panicking) { /* a panic on the way out says nothing more */
-        panicking = true;
+    /* A second one may tell why the first one's message did not get out; a third one says nothing more. */
+    if (panics++ < 2) {
         kprintf("kernel panic: ");
         va_start(args, format);
         write_message(format, args);
