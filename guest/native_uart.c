@@ -1,11 +1,12 @@
-/* The console: 16550 at COM1 for what programs print, at COM2 for their errors and the kernel's log. Without
- * COM2 all goes to COM1. Nothing is read. National Semiconductor PC16550D, 8. */
+/* The console: 16550 at COM1 for what programs print, at COM2 for their errors, at COM3 for the kernel's log.
+ * What is not there is replaced by the one before it. Nothing is read. National Semiconductor PC16550D, 8. */
 #include "kernel.h"
 #include "native.h"
 #include "native_insn.h"
 
 #define COM1       0x3f8
 #define COM2       0x2f8
+#define COM3       0x3e8
 #define FIFO_BYTES 16
 
 #define UART_DATA    0 /* with LCR_DLAB: divisor, low byte */
@@ -22,7 +23,7 @@
 #define MCR_DTR_RTS          0x03
 #define LSR_THR_EMPTY        0x20
 
-static uint16_t log_port = COM1;
+static uint16_t error_port = COM1, log_port = COM1;
 
 /* A port where nothing answers reads as ones. */
 static bool scratch_keeps(uint16_t port, uint8_t pattern)
@@ -52,14 +53,18 @@ void native_uart_init(void)
     uart_init(COM1);
     if (uart_is_there(COM2)) {
         uart_init(COM2);
-        log_port = COM2;
+        error_port = log_port = COM2;
+    }
+    if (uart_is_there(COM3)) {
+        uart_init(COM3);
+        log_port = COM3;
     }
 }
 
 /* An empty transmitter takes a whole FIFO: one poll for 16 bytes. */
 void native_console_write(enum pv_console_stream stream, const void *data, uint64_t bytes)
 {
-    uint16_t port = stream == PV_CONSOLE_OUT ? COM1 : log_port;
+    uint16_t port = stream == PV_CONSOLE_OUT ? COM1 : stream == PV_CONSOLE_ERR ? error_port : log_port;
     const char *at = data;
 
     while (bytes) {

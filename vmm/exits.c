@@ -122,6 +122,10 @@ static enum verdict handle_other(struct vmm *v, const struct monitor_trap *trap)
     (void)trap;
     const struct kvm_run *run = v->machine.run;
     const struct kvm_regs *r = &run->s.regs.regs;
+    if (!monitor_is_running(&v->monitor)) { /* an instruction of the guest's that KVM had to interpret, and could not */
+        domain_crash(&v->domain, "KVM cannot do what it does at rip %#llx (exit reason %u)", r->rip, run->exit_reason);
+        return STOP;
+    }
     fail(0, "unexpected exit of KVM, reason %u (suberror %u), rip %#llx rsp %#llx cr2 %#llx", run->exit_reason,
          run->exit_reason == KVM_EXIT_INTERNAL_ERROR ? run->internal.suberror : 0, r->rip, r->rsp,
          run->s.regs.sregs.cr2);

@@ -203,11 +203,14 @@ bool fv_cpu_decode(struct fv_cpu *c, struct fv_insn *i, unsigned vector)
 
 /* 5. Interrupts. */
 
+bool fv_cpu_is_inhibited(const struct fv_cpu *c)
+{
+    return c->inhibited && c->regs->rip == c->inhibited_rip;
+}
+
 bool fv_cpu_takes_interrupts(const struct fv_cpu *c)
 {
-    bool inhibited = c->inhibited && c->regs->rip == c->inhibited_rip;
-
-    return !c->stopped && (c->held_flags & RFLAGS_IF) && !inhibited;
+    return !c->stopped && (c->held_flags & RFLAGS_IF) && !fv_cpu_is_inhibited(c);
 }
 
 void fv_cpu_interrupt(struct fv_cpu *c, uint8_t vector)

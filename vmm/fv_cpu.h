@@ -103,6 +103,8 @@ void fv_cpu_syscall(struct fv_cpu *c);
 
 /* 3. An external interrupt: may it be delivered now? Deliver it. */
 bool fv_cpu_takes_interrupts(const struct fv_cpu *c);
+/* Not yet, but as soon as one instruction is done: STI came before it. */
+bool fv_cpu_is_inhibited(const struct fv_cpu *c);
 void fv_cpu_interrupt(struct fv_cpu *c, uint8_t vector);
 
 /* The flags as the guest should see them. */

@@ -183,11 +183,29 @@ static bool fv_in_kernel(const struct vmm *v)
     return host_of(v)->cpu.cpl == 0;
 }
 
+/* The end of a single step that fv_enter began. Was it the trap of that? The interrupt that waits is
+ * delivered now. */
+static bool end_step(struct vmm *v, const struct monitor_trap *t)
+{
+    struct fv_host *h = host_of(v);
+    if (!h->stepping)
+        return false;
+    h->stepping = false;
+    if (h->steps_itself)
+        return false;
+    v->regs.rflags &= ~RFLAGS_TF;
+    if (!t)
+        v->regs.r11 &= ~RFLAGS_TF; /* SYSCALL has put the flags there */
+    return t && t->vector == VEC_DB;
+}
+
 /* What was decoded is kept from here to fv_trap, which comes next. */
 static struct fv_insn insn;
 
 static enum exit_cause fv_classify(struct vmm *v, const struct monitor_trap *t, enum exit_cause by_cpu)
 {
+    if (end_step(v, t))
+        return EXIT_DRAIN;
     if (!t || by_cpu != EXIT_EXCEPTION || !fv_cpu_decode(&host_of(v)->cpu, &insn, t->vector))
         return by_cpu;
     return EXIT_PRIVILEGED;
@@ -253,6 +271,11 @@ static void fv_enter(struct vmm *v)
     if (root.n != v->monitor.root.n)
         monitor_load_root(&v->monitor, root);
     monitor_open_ports(&v->monitor, fv_in_kernel(v));
+    if (pic_pending_vector(&h->pc.pic) >= 0 && fv_cpu_is_inhibited(&h->cpu)) {
+        h->stepping = true;
+        h->steps_itself = v->regs.rflags & RFLAGS_TF;
+        v->regs.rflags |= RFLAGS_TF;
+    }
 }
 
 /* 5. Exits that do not pass the monitor. */

@@ -14,6 +14,10 @@ struct fv_host {
     uint32_t *m2p;    /* [nr_mfns]: pfn, or ~0 */
     uint64_t *counts; /* by emulated instruction */
 
+    /* For the instruction after STI, when an interrupt waits for it: the real TF is set. */
+    bool stepping;
+    bool steps_itself; /* the guest has TF set, too */
+
     /* The page fault in progress. */
     uint64_t fault_rip, fault_cr3;
     bool fault_is_write_to_present;

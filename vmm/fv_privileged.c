@@ -126,9 +126,9 @@ bool fv_may_emulate(const struct fv_cpu *c, const struct fv_insn *i)
 }
 
 /* The instruction is done: the end of an inhibition that an earlier STI began, a single step. */
-static void finish(struct fv_cpu *c, uint64_t rip_before, uint64_t flags_before)
+static void finish(struct fv_cpu *c, bool was_inhibited, uint64_t flags_before)
 {
-    if (c->inhibited && rip_before == c->inhibited_rip)
+    if (was_inhibited)
         c->inhibited = false;
     if (!gva_is_canonical(c->regs->rip))
         fv_cpu_exception(c, VEC_GP, 0);
@@ -138,14 +138,15 @@ static void finish(struct fv_cpu *c, uint64_t rip_before, uint64_t flags_before)
 
 void fv_cpu_emulate(struct fv_cpu *c, const struct fv_insn *i)
 {
-    uint64_t rip = c->regs->rip, flags = fv_cpu_flags(c);
+    uint64_t flags = fv_cpu_flags(c);
+    bool was_inhibited = c->inhibited;
 
     if (c->counts)
         c->counts[i->what]++;
     switch (rows[i->what].handle(c, i)) {
     case FV_DONE:
         c->regs->rip += i->length;
-        finish(c, rip, flags);
+        finish(c, was_inhibited, flags);
         break;
     case FV_JUMPED:
         c->inhibited = false;
