@@ -24,12 +24,21 @@ void table_free(struct table *t)
     *t = (struct table){ 0 };
 }
 
+/* A table is lines: what would break them, or do worse to a terminal, becomes a blank. */
+static void make_plain(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = ' ';
+}
+
 void table_name_column(struct table *t, unsigned column, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     vsnprintf(t->columns[column], TABLE_NAME_BYTES, format, args);
     va_end(args);
+    make_plain(t->columns[column]);
 }
 
 /* Room for one more element at the end, made for many at once. */
@@ -54,6 +63,8 @@ struct table_row *table_add_row(struct table *t, const char *section, const char
     row->cells = cells;
     snprintf(row->section, sizeof(row->section), "%s", section);
     snprintf(row->name, sizeof(row->name), "%s", name);
+    make_plain(row->section);
+    make_plain(row->name);
     return row;
 }
 
@@ -65,8 +76,9 @@ int table_add_note(struct table *t, const char *format, ...)
     t->notes = notes;
     va_list args;
     va_start(args, format);
-    vsnprintf(t->notes[t->nr_notes++], TABLE_NOTE_BYTES, format, args);
+    vsnprintf(t->notes[t->nr_notes], TABLE_NOTE_BYTES, format, args);
     va_end(args);
+    make_plain(t->notes[t->nr_notes++]);
     return 0;
 }
 
@@ -74,6 +86,7 @@ void table_cell_set_text(struct table_cell *c, const char *text)
 {
     c->kind = CELL_TEXT;
     snprintf(c->text, sizeof(c->text), "%s", text);
+    make_plain(c->text);
 }
 
 void table_cell_set_integer(struct table_cell *c, uint64_t n)

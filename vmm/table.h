@@ -42,7 +42,7 @@ struct table_row *table_add_row(struct table *t, const char *section, const char
 
 int table_add_note(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Texts that are too long are cut. */
+/* Texts that are too long are cut; control characters in any text become blanks. */
 void table_cell_set_text(struct table_cell *c, const char *text);
 void table_cell_set_integer(struct table_cell *c, uint64_t n);
 void table_cell_set_real(struct table_cell *c, double x, unsigned decimals);
