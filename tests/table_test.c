@@ -165,9 +165,10 @@ END_TEST
 
 START_TEST(json_that_is_no_run_makes_no_rows)
 {
-    json_t *odd = json_loads("{\"faults\": [1], \"exits\": {\"by_cause\": \"x\", \"total\": \"y\"}, \"kvm\": 3,"
-                             " \"disk\": {\"reads\": null}, \"substrate\": {}}",
-                             0, NULL);
+    json_t *odd =
+        json_loads("{\"faults\": [1], \"exits\": {\"by_cause\": \"x\", \"total\": \"y\"}, \"kvm\": 3,"
+                   " \"disk\": {\"reads\": null}, \"substrate\": {}}",
+                   0, NULL);
     const struct run_column column = { "odd", odd };
     ck_assert_int_eq(run_table_make(&t, &column, 1), 0);
     ck_assert_uint_eq(t.nr_rows, 0);
