@@ -96,9 +96,9 @@ def found():
     return {"faultvisor": "0", "substrate": "PVM", "kvm": "usable", "quick": False,
             "conditions": {"cpus": 2, "load": 0.0, "first": True, "kernel": "6.1"},
             "modes": {"pv": "", "fv": "it is not there"}, "bare_exits": BARE,
-            "start_up": {"mode": "pv", **{key: summary_of(9e6) for key in
-                                          ("to_main_ns", "from_main_ns", "total_ns", "whole_run_ns")}},
-            "resident": {"reason": "no /proc"}, "host_faults": host_faults, "faults": {"pv": {"minor": fault}},
+            "start_up": {"pv": {key: summary_of(9e6) for key in
+                                ("to_main_ns", "from_main_ns", "total_ns", "whole_run_ns")}},
+            "resident": {"pv": {"reason": "no /proc"}}, "host_faults": host_faults, "faults": {"pv": {"minor": fault}},
             "classic": {"native": {name: summary_of(1000) for name in classic.NAMES},
                         "pv": {"trap": summary_of(400000), "prot1": {"reason": "did not end"}}}}
 

@@ -22,7 +22,7 @@ def start_up(m, mode):
         _, stats, elapsed = m.run_guest(mode, ["/bin/hello"])
         inside.append(stats["start_ns"])
         whole.append(elapsed)
-    return {"mode": mode, "to_main_ns": summary(main), "from_main_ns": summary(inside),
+    return {"to_main_ns": summary(main), "from_main_ns": summary(inside),
             "total_ns": summary([a + b for a, b in zip(main, inside)]), "whole_run_ns": summary(whole)}
 
 
@@ -51,7 +51,7 @@ def beyond_guest(mappings, guest_bytes):
 
 
 def resident(m, mode):
-    """Of a guest that has been doing everything that the benchmarks do for a while."""
+    """Of a guest that has been doing everything that the benchmarks do for a while: bytes, or the reason why not."""
     process = subprocess.Popen(m.command(mode, ["/bin/vmbench", "--repeat", "1000", "all", "20"]),
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -63,7 +63,7 @@ def resident(m, mode):
     finally:
         process.terminate()
         process.wait()
-    return {"mode": mode, "bytes": found} if found else {"reason": "the guest's memory was not found in /proc"}
+    return found or {"reason": "the guest's memory was not found in /proc"}
 
 
 def host_faults(m):

@@ -35,28 +35,24 @@ def table(header, rows, form):
                      for row in [header, *rows])
 
 
-def verdict(value, goal, unit=""):
-    return f"{'at most' if value <= goal else 'NOT'} {goal:g}{unit}"
+def ms(s):
+    return f"{s['median'] / 1e6:.1f} ({s['min'] / 1e6:.1f} to {s['max'] / 1e6:.1f})"
+
+
+def mib(found, key):
+    return f"{found[key] / MIB:.1f}" if key in found else found["reason"]
 
 
 def section_start(found, form):
-    s, r = found.get("start_up"), found.get("resident")
-    if not s:
-        return ""
-    rows = [["exec to the first instruction of the program, ms",
-             f"{s['total_ns']['median'] / 1e6:.1f} ({s['total_ns']['min'] / 1e6:.1f} to {s['total_ns']['max'] / 1e6:.1f})",
-             verdict(s["total_ns"]["median"] / 1e6, GOAL_START_NS / 1e6)],
-            ["  of that, from main()", f"{s['from_main_ns']['median'] / 1e6:.1f}", ""],
-            ["a whole run of /bin/hello, ms", f"{s['whole_run_ns']['median'] / 1e6:.1f}", ""]]
-    if "bytes" in r:
-        b = r["bytes"]
-        rows += [["resident beyond the guest's memory, MiB", f"{b['total'] / MIB:.1f}",
-                  verdict(b["total"] / MIB, GOAL_RESIDENT / MIB)],
-                 ["  of that, private memory", f"{b['anonymous'] / MIB:.1f}", ""],
-                 ["  of that, libraries that others use too", f"{b['shared_with_others'] / MIB:.1f}", ""]]
-    else:
-        rows.append(["resident beyond the guest's memory", r["reason"], ""])
-    return table([f"mode {s['mode']}", "", "goal"], rows, form)
+    starts, residents = list(found["start_up"].values()), list(found["resident"].values())
+    rows = [["ms from exec to the first instruction of the program", *(ms(s["total_ns"]) for s in starts),
+             f"{GOAL_START_NS / 1e6:g}"],
+            ["of that, from main()", *(ms(s["from_main_ns"]) for s in starts), ""],
+            ["ms for a whole run of /bin/hello", *(ms(s["whole_run_ns"]) for s in starts), ""],
+            ["MiB resident beyond the guest's memory", *(mib(r, "total") for r in residents), f"{GOAL_RESIDENT / MIB:g}"],
+            ["of that, private memory", *(mib(r, "anonymous") for r in residents), ""],
+            ["of that, libraries that others use too", *(mib(r, "shared_with_others") for r in residents), ""]]
+    return table(["start-up and memory", *found["start_up"], "goal, at most"], rows, form) if starts else ""
 
 
 def section_exits(found, form):
@@ -107,14 +103,14 @@ def section_classic(found, form):
 
 
 NOTES = {
-    "faults": "A whole fault is timed by a loop in the guest: all its touches over their number. The VMM's books begin when "
-              "KVM_RUN returns\nwith the fault and end when the exit is handled that resumes the program; the way in and the "
-              "way back, one bare exit,\nis not in them. The ratio is the whole fault over its exits' bare cost, each exit "
-              f"weighed by its own kind; goal {faults.GOAL}.",
-    "classic": "vmbench's source says what each is. native: the same binary on the host's kernel; Linux maps up to 16 pages of "
-               "a cached file\nin one fault, so its pagefault, a page, is no whole fault. pagefault-cold: the file is in no "
-               "cache of the host. dirty: by\nPAGEMAP_SCAN on the host; guests have no such call, and find out by `fault`. "
-               "protfault: lmbench takes the cost of\na signal off; where that is more, 0 is left.",
+    "faults": f"""A whole fault is timed by a loop in the guest: all its touches, over their number. The VMM's books begin when KVM_RUN
+returns with the fault and end when the exit is handled that resumes the program; the way in and the way back, one bare
+exit, is not in them. The ratio is the whole fault over its exits' bare cost, each exit weighed by its own kind, measured
+right before; goal: at most {faults.GOAL} for minor faults. No ratio: the run had other exits too, here those of fork.""",
+    "classic": """vmbench's source says what each is. native: the same binary on the host's kernel; Linux maps up to 16 pages of a cached
+file in one fault, so its pagefault, for a page, is no whole fault. pagefault-cold: the file is in no cache of the host.
+dirty: by PAGEMAP_SCAN on the host; guests have no such call, and find out by `fault`. protfault: as lmbench does, less
+what catching a signal costs; where that is more, 0 is left. The lowest and the highest of the repetitions in brackets.""",
 }
 
 
