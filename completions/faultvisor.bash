@@ -22,7 +22,7 @@ _faultvisor_value() {
     -M | --mode | --modes) words=$(_faultvisor_modes "$1") ;;
     -p | --policy) words='clock fifo lru random' ;;
     --format) words='table json csv markdown' ;;
-    -c | --class) words='minor major cow protection' ;;
+    -c | --class) words='minor major cow protection hidden' ;;
     -d | --disk | -k | --kernel | -s | --swap | -o | --output | --svg | --stats-json | --trace)
         mapfile -t COMPREPLY < <(compgen -f -- "$3")
         return
