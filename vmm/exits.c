@@ -266,10 +266,22 @@ static bool passes_monitor(enum exit_cause cause)
            cause != EXIT_TABLE_STORE;
 }
 
+#define EXITS_PER_AUDIT 509 /* a prime, so that no rhythm of a guest's hides from it */
+
+/* The first disagreement ends the run. */
+static void audit_now_and_then(struct vmm *v)
+{
+    if (!v->options->audit || v->ledger.exits % EXITS_PER_AUDIT || !v->mode->audit(v))
+        return;
+    v->audit_failed = true;
+    domain_crash(&v->domain, "the audit found what it should not at exit %llu", (unsigned long long)v->ledger.exits);
+}
+
 static void resume(struct vmm *v)
 {
     if (v->mode->enter)
         v->mode->enter(v);
+    audit_now_and_then(v);
     charge_drains(v);
     trace_work(v->trace, v->monitor.nr_stores, v->monitor.nr_flushes, v->monitor.root_pending);
     monitor_resume(&v->monitor, &v->regs);
@@ -297,7 +309,7 @@ static enum verdict handle_exit(struct vmm *v, int result)
         resume(v);
     if (v->trace)
         trace_resumes(v->trace, verdict == GO_ON ? lane_of_guest(v) : LANE_VMM);
-    return verdict;
+    return v->audit_failed ? STOP : verdict;
 }
 
 int run_loop(struct vmm *v)

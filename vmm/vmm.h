@@ -67,6 +67,7 @@ struct vmm {
     struct virtqueue queues[PV_MAX_DISKS];
     unsigned nr_disks;
     uint64_t hypercalls[NR_PV_HYPERCALLS];
+    bool audit_failed; /* in the course of the run */
     uint64_t start_ns, first_program_ns; /* of clock_now_ns */
     uint64_t end_ns;
     struct trace *trace; /* NULL: none is wanted */
