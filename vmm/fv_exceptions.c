@@ -171,12 +171,13 @@ static bool combine(const struct fv_event *first, const struct fv_event *second,
 
 void fv_deliver(struct fv_cpu *c, struct fv_event e)
 {
-    for (;;) {
-        if (is_page_fault(&e))
-            c->cr2 = e.address;
-        if (attempt(c, &e) != FV_FAULT)
-            return;
+    if (is_page_fault(&e))
+        c->cr2 = e.address;
+    while (attempt(c, &e) == FV_FAULT) {
         struct fv_event first = e;
+
+        if (is_page_fault(&c->raised))
+            c->cr2 = c->raised.address;
         if (!combine(&first, &c->raised, &e)) {
             fv_crash(c, "triple fault: a double fault cannot be delivered");
             return;
