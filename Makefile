@@ -139,12 +139,16 @@ check-guests: all disk
 check-nested: all disk
 	$(Q)for on in svm svm-shadow vmx vmx-shadow; do tests/run-guests --build $(O) --on $$on $(GUESTS) || bad=1; done; exit $${bad:-0}
 
+# Every command of the README, as a reader would type it.
+check-readme: all disk
+	$(Q)tests/readme-check --build $(O)
+
 # scripts/nested itself: what comes out of its machines, and what is left of one that dies.
 check-machines: $(O)/faultvisor
 	$(Q)env O=$(O) tests/nested-test
 
 check:
-	$(Q)O=$(O) tests/run-all check-source check-unit check-guests check-nested check-machines
+	$(Q)O=$(O) tests/run-all check-source check-unit check-guests check-readme check-nested check-machines
 
 clean:
 	rm -rf $(O)
