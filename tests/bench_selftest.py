@@ -111,6 +111,17 @@ class Tables(unittest.TestCase):
                            "not here: userfaultfd: Operation not permitted", "1.14 (1.14 to 1.14)"):
                 self.assertIn(wanted, text)
 
+    def test_without_kvm_there_is_what_the_host_does(self):
+        result = {**found(), "modes": {"pv": "no /dev/kvm"}, "bare_exits": {}, "start_up": {}, "resident": {}, "faults": {}}
+        text = tables.render(result, "text")
+        self.assertIn("the kernel's own minor fault", text)
+        self.assertNotIn("Page faults", text)
+
+    def test_times_taken_among_others_are_marked(self):
+        for first, load, marked in ((True, 9.0, False), (False, 9.0, True), (False, 0.5, False)):
+            result = {**found(), "conditions": {"cpus": 2, "load": load, "first": first, "kernel": "6.1"}}
+            self.assertEqual("not to be cited" in tables.render(result, "text"), marked)
+
     def test_markdown_has_as_many_columns_in_each_row_of_a_table(self):
         rows = tables.table(["a", "b"], [["x", "1"], ["y", "2"]], "markdown").splitlines()
         self.assertEqual(rows, ["| a | b |", "|---|--:|", "| x | 1 |", "| y | 2 |"])

@@ -56,6 +56,8 @@ def section_start(found, form):
 
 
 def section_exits(found, form):
+    if not found["bare_exits"]:
+        return ""
     return table(["a bare exit, there and back", "us"],
                  [[name, tenths(b)] for name, b in found["bare_exits"].items()], form)
 
@@ -71,7 +73,8 @@ def section_faults(found, form):
                          us(f["median_ns_inside"]) if "median_ns_inside" in f else "",
                          us(f["bare_ns"]) if "bare_ns" in f else "",
                          "{median:.2f} ({min:.2f} to {max:.2f})".format(**f["efficiency"]) if "efficiency" in f else ""])
-    return table(["fault", "exits", "us, whole", "us, in the VMM's books", "us, its exits bare", "ratio"], rows, form)
+    header = ["fault", "exits", "us, whole", "us, in the VMM's books", "us, its exits bare", "ratio"]
+    return table(header, rows, form) if rows else ""
 
 
 def section_host(found, form):
@@ -92,10 +95,10 @@ def section_classic(found, form):
     for name in classic.NAMES:
         cells = []
         for column in columns:
-            c = found["classic"][column].get(name, {"reason": "none"})
+            c = found["classic"][column].get(name, {"reason": "n/a"})
             if name == "dirty" and column == "native":
                 h = found["host_faults"]["dirty"]
-                c = {"reason": "none"} if "reason" in h else {"median": h["median_ns"], "min": h["p10_ns"],
+                c = {"reason": "n/a"} if "reason" in h else {"median": h["median_ns"], "min": h["p10_ns"],
                                                               "max": h["p90_ns"]}
             cells.append(spread(c) if "median" in c else c["reason"])
         rows.append([name, *cells])
@@ -114,12 +117,20 @@ what catching a signal costs; where that is more, 0 is left. The lowest and the 
 }
 
 
+def warnings(found):
+    c = found["conditions"]
+    if found["quick"]:
+        yield " Quick: not to be cited."
+    if not c["first"] and max(c["load"], c.get("load_after", 0)) > c["cpus"] / 2:
+        yield " Others had a part of the time: not to be cited."
+
+
 def conditions(found):
     c = found["conditions"]
     first = "scheduled before other programs (SCHED_FIFO)" if c["first"] else "competing with other programs"
     loads = f"{c['load']:.1f} before, {c.get('load_after', c['load']):.1f} after"
     return (f"faultvisor {found['faultvisor']} on {found['substrate']}; Linux {c['kernel']}, {c['cpus']} CPUs; {first}; "
-            f"load average {loads}.{' Quick: not to be cited.' if found['quick'] else ''}")
+            f"load average {loads}.{''.join(warnings(found))}")
 
 
 def render(found, form):
