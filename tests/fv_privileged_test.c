@@ -429,8 +429,10 @@ START_TEST(programs_may_do_nothing_of_it)
     };
     struct fv *f = fv_create();
     be_program(f);
-    for (unsigned i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
+    for (unsigned i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
         ck_assert_msg(!emulate_bytes(f, forbidden[i], 4), "number %u was emulated", i);
+        ck_assert_msg(f->insn.what == FV_NONE, "number %u is left to be emulated", i);
+    }
     fv_destroy(f);
 }
 END_TEST

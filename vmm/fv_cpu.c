@@ -197,10 +197,13 @@ void fv_cpu_exception(struct fv_cpu *c, unsigned vector, uint32_t error)
 bool fv_cpu_decode(struct fv_cpu *c, struct fv_insn *i, unsigned vector)
 {
     bool may_be_ours = vector == VEC_GP || vector == VEC_NP || vector == VEC_SS || vector == VEC_UD;
+    bool ours = may_be_ours && fv_decode(c, i) && fv_may_emulate(c, i);
 
-    if (!may_be_ours || !fv_decode(c, i) || !fv_may_emulate(c, i))
-        return false;
-    return vector != VEC_UD || i->what != FV_PRIVILEGED; /* what this CPU has not is #UD to the guest, too */
+    if (vector == VEC_UD && i->what == FV_PRIVILEGED)
+        ours = false; /* what this CPU has not is #UD to the guest, too */
+    if (!ours)
+        i->what = FV_NONE;
+    return ours;
 }
 
 /* 5. Interrupts. */

@@ -92,8 +92,8 @@ int fv_cpu_init(struct fv_cpu *c, gpa_t root);
  * it, or the guest ended. */
 bool fv_cpu_page_fault(struct fv_cpu *c, gva_t address, uint32_t error);
 
-/* Any other. Was it raised by an instruction that is to be emulated? Then *i says which. Sets accessed bits,
- * as a fetch does. */
+/* Any other. Was it raised by an instruction that is to be emulated? Then *i says which, else i->what is FV_NONE. Sets
+ * accessed bits, as a fetch does. */
 bool fv_cpu_decode(struct fv_cpu *c, struct fv_insn *i, unsigned vector);
 void fv_cpu_emulate(struct fv_cpu *c, const struct fv_insn *i);
 void fv_cpu_exception(struct fv_cpu *c, unsigned vector, uint32_t error);
