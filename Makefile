@@ -28,7 +28,9 @@ VMM_ASM    := $(wildcard vmm/*.S vmm/*/*.S)
 MMU_SRC    := $(wildcard pv/*.c shadow/*.c)
 GUEST_SRC  := $(wildcard guest/*.c guest/*.S)
 PROGRAMS   := $(patsubst guest/programs/%.c,$(O)/programs/%,$(wildcard guest/programs/*.c))
-KERNELS    := $(patsubst tests/kernels/%.c,$(O)/kernels/%.elf,$(wildcard tests/kernels/*.c))
+NATIVE_KERNELS := torture hostile
+KERNELS    := $(patsubst tests/kernels/%.c,$(O)/kernels/%.elf,$(wildcard tests/kernels/*.c)) \
+              $(NATIVE_KERNELS:%=$(O)/kernels/%.elf)
 TESTS      := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/*_test.c))
 
 LIB_OBJ    := $(patsubst %,$(O)/%.o,$(filter-out vmm/main.c,$(VMM_SRC)) $(VMM_ASM) $(MMU_SRC))
@@ -89,6 +91,16 @@ $(O)/kernels/%.elf: tests/kernels/%.c tests/kernels/kernel.ld
 	$(call say,KERNEL,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(GUEST_CPPFLAGS) $(BARE) -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
 		-Wl,-z,max-page-size=4096 -MMD -MP -MF $@.d -T tests/kernels/kernel.ld -o $@ $<
+
+# Native test kernels: a folder each, on a ground that they share and some of the real kernel's files.
+NATIVE_GROUND := $(patsubst %,$(O)/bare/guest/%.o,native_boot.S native_uart.c native_power.c platform.c kprintf.c kstring.c \
+                   command_line.c) $(patsubst %,$(O)/bare/%.o,$(wildcard tests/kernels/native/*.[cS]))
+$(NATIVE_KERNELS:%=$(O)/kernels/%.elf): $(O)/kernels/%.elf: $(NATIVE_GROUND) guest/kernel.ld
+	$(call say,KERNEL,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+		-Wl,-z,max-page-size=4096 -T guest/kernel.ld -o $@ $(filter %.o,$^) -lgcc
+$(foreach k,$(NATIVE_KERNELS),$(eval $(O)/kernels/$(k).elf: $(patsubst %,$(O)/bare/%.o,$(wildcard tests/kernels/$(k)/*.c))))
+$(O)/bare/tests/kernels/%.o: GUEST_CPPFLAGS += -Itests/kernels/native
 
 # The sample disk: the programs, and files for them to read.
 disk: $(O)/sample.tar

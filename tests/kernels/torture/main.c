@@ -1,0 +1,36 @@
+/* The groups. torture SEED ROUNDS: of the random group. */
+#include "torture.h"
+
+struct random dice;
+unsigned nr_rounds = 2000;
+
+#define MEMORY_NEEDED (13ull << 20)
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} groups[] = {
+    { "rights", group_rights }, { "accessed and dirty", group_bits }, { "remapping", group_remap },
+    { "aliases", group_alias }, { "stores to tables", group_stores }, { "frames change their use", group_reuse },
+    { "one frame at several levels", group_levels }, { "large pages", group_large }, { "flushes", group_flush },
+    { "faults", group_faults }, { "roots", group_roots }, { "random", group_random },
+};
+
+int test_main(int argc, const char *const *argv)
+{
+    dice.state = argc > 1 ? parse_number(argv[1]) : 1;
+    if (argc > 2)
+        nr_rounds = (unsigned)parse_number(argv[2]);
+    if (memory_end < MEMORY_NEEDED)
+        panic("torture: it needs 13 MiB of memory");
+    model_init();
+    user_aids_init();
+    for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        leave_roots();
+        use_root(root_new());
+        group_begin(groups[i].name);
+        groups[i].run();
+        group_end();
+    }
+    return nr_failures() ? 1 : 0;
+}
