@@ -146,7 +146,7 @@ check-unit: $(TESTS)
 
 check-guests: all disk
 	$(Q)tests/run-guests --build $(O) $(GUESTS) || bad=1; \
-		$(if $(GUESTS),,tests/trace-check --build $(O) || bad=1;) exit $${bad:-0}
+		$(if $(GUESTS),,tests/trace-check --build $(O) || bad=1; tests/compare-check --build $(O) || bad=1;) exit $${bad:-0}
 
 check-nested: all disk
 	$(Q)for on in svm svm-shadow vmx vmx-shadow; do tests/run-guests --build $(O) --on $$on $(GUESTS) || bad=1; done; exit $${bad:-0}

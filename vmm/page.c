@@ -20,7 +20,7 @@ static const char style[] =
     "h2{font-size:1.2rem;margin:2rem 0 .6rem;overflow-wrap:anywhere;border-bottom:2px solid var(--grid)}\n"
     "p,li{overflow-wrap:anywhere}\n"
     ".figures{display:grid;gap:16px;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr))}\n"
-    "figure{margin:0;padding:8px 4px;min-width:0}\n"
+    "figure{margin:0;padding:8px 0;min-width:0}\n"
     "figcaption{font-size:14px;font-weight:600;margin-bottom:8px}\n"
     ".legend{list-style:none;display:flex;flex-wrap:wrap;gap:2px 14px;margin:6px "
     "0;padding:0;font-size:13px}\n"

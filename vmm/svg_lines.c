@@ -4,7 +4,7 @@
 #define TOP_PX    22.0
 #define BOTTOM_PX 220.0
 #define LEFT_PX   48.0
-#define RIGHT_PX  (SVG_WIDTH - 12.0)
+#define RIGHT_PX  (SVG_WIDTH - 18.0)
 
 struct frame {
     struct svg_scale x, y;
