@@ -57,7 +57,8 @@ static void page_fault(struct process *p)
 {
     gva_t address = p->frame.fault_address;
     unsigned access = access_of(p->frame.error_code);
-    if (p->frame.error_code & PF_ERR_RESERVED)
+    /* Above, it is for the platform to say how it keeps programs out. */
+    if ((p->frame.error_code & PF_ERR_RESERVED) && address < USER_TOP)
         panic("a reserved bit in the page tables, found at 0x%lx", address);
     enum touch touch = space_touch(p->space, address, access);
     if (touch == TOUCH_OK)

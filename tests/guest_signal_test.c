@@ -250,6 +250,15 @@ START_TEST(what_is_refused_can_be_caught_like_a_fault)
 }
 END_TEST
 
+START_TEST(a_platform_may_keep_programs_out_by_reserved_bits)
+{
+    boot();
+    fake_trap(VEC_PF, PF_ERR_USER | PF_ERR_PRESENT | PF_ERR_RESERVED, ~0ull << 47);
+    ck_assert(fake_cpu.stopped);
+    ck_assert_int_eq(fake_cpu.status, 128 + SIGNAL_SEGV);
+}
+END_TEST
+
 START_TEST(a_handler_of_faults_that_is_nowhere_ends_at_once)
 {
     boot();
@@ -421,6 +430,7 @@ int main(void)
     tcase_add_test(t, a_return_takes_nothing_that_hurts);
     tcase_add_loop_test(t, a_return_to_nowhere_or_from_nowhere_is_the_end, 0, 4);
     tcase_add_loop_test(t, what_is_refused_can_be_caught_like_a_fault, 0, 5);
+    tcase_add_test(t, a_platform_may_keep_programs_out_by_reserved_bits);
     tcase_add_loop_test(t, a_handler_of_faults_that_is_nowhere_ends_at_once, 0, 5);
     tcase_add_loop_test(t, a_return_to_other_segments_is_refused, 0, 4);
     tcase_add_test(t, a_blocked_signal_waits);

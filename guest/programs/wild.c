@@ -16,6 +16,7 @@
 
 #define NOWHERE     0x0000800000000000ul /* the first address that is none */
 #define NOWHERE_TOO 0xffff7ffffffffffful /* the last one */
+#define OTHER_HALF  0xffff800000000000ul /* the first one that is one again */
 #define KERNEL      0xffffffff81000000ul
 #define LINEAR      0xffff880000000000ul
 #define SPACE_END   0x00007ffffffff000ul /* Linux gives nothing from here on */
@@ -44,6 +45,16 @@ static void raw_sigaction(int signal, struct raw_action a)
 static void jump(uint64_t to)
 {
     __asm__ volatile("jmp *%0" : : "r"(to));
+}
+
+static void touch(uint64_t at)
+{
+    *(volatile char *)at;
+}
+
+static void store(uint64_t at)
+{
+    *(volatile char *)at = 0;
 }
 
 static void ret(uint64_t to)
@@ -293,8 +304,16 @@ static const struct wild wilds[] = {
     { "jump to the last address that is none", jump, NOWHERE_TOO },
     { "jump to a kernel", jump, KERNEL },
     { "jump to a kernel's memory", jump, LINEAR },
+    { "jump to the other half", jump, OTHER_HALF },
     { "jump to the last page", jump, SPACE_END },
     { "jump to the last byte", jump, ~0ul },
+    { "touch of an address that is none", touch, NOWHERE },
+    { "touch of the other half", touch, OTHER_HALF },
+    { "touch of a kernel", touch, KERNEL },
+    { "touch of a kernel's memory", touch, LINEAR },
+    { "touch of the last byte", touch, ~0ul },
+    { "store to the other half", store, OTHER_HALF },
+    { "store to a kernel", store, KERNEL },
     { "return to an address that is none", ret, NOWHERE },
     { "return to the last byte", ret, ~0ul },
     { "system call at the end", call_at_the_end, 2 },
