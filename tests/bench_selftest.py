@@ -98,7 +98,7 @@ def found():
             "modes": {"pv": "", "fv": "it is not there"}, "bare_exits": BARE,
             "start_up": {"pv": {key: summary_of(9e6) for key in
                                 ("to_main_ns", "from_main_ns", "total_ns", "whole_run_ns")}},
-            "resident": {"pv": {"reason": "no /proc"}}, "host_faults": host_faults, "faults": {"pv": {"minor": fault}},
+            "resident": {"pv": {"reason": "no /proc"}}, "tracing": {"pv": summary_of(1.02)}, "host_faults": host_faults, "faults": {"pv": {"minor": fault}},
             "classic": {"native": {name: summary_of(1000) for name in classic.NAMES},
                         "pv": {"trap": summary_of(400000), "prot1": {"reason": "did not end"}}}}
 
@@ -112,7 +112,8 @@ class Tables(unittest.TestCase):
                 self.assertIn(wanted, text)
 
     def test_without_kvm_there_is_what_the_host_does(self):
-        result = {**found(), "modes": {"pv": "no /dev/kvm"}, "bare_exits": {}, "start_up": {}, "resident": {}, "faults": {}}
+        result = {**found(), "modes": {"pv": "no /dev/kvm"}, "bare_exits": {}, "start_up": {}, "resident": {},
+                  "tracing": {}, "faults": {}}
         text = tables.render(result, "text")
         self.assertIn("the kernel's own minor fault", text)
         self.assertNotIn("Page faults", text)

@@ -81,16 +81,17 @@ class Machine:
             raise BenchError(f"{' '.join(argv)}: status {done.returncode}: {done.stderr.strip()[:200]}")
         return done.stdout
 
-    def command(self, mode, program, stats="", memory="16M", timeout=90):
-        options = ["--mode", mode, "--memory", memory, "--disk", self.disk, "--timeout", str(timeout)]
-        return [self.faultvisor, "run", *options, *(["--stats-json", stats] if stats else []), "--", *program]
+    def command(self, mode, program, options=(), timeout=90):
+        return [self.faultvisor, "run", "--mode", mode, "--memory", "16M", "--disk", self.disk, "--timeout", str(timeout),
+                *options, "--", *program]
 
-    def run_guest(self, mode, program, timeout=90):
+    def run_guest(self, mode, program, options=(), timeout=90):
         """(output, statistics, nanoseconds from before the exec to the end) of a guest."""
         with tempfile.NamedTemporaryFile(suffix=".json") as stats:
             before = time.monotonic_ns()
-            done = subprocess.run(self.command(mode, program, stats.name, timeout=timeout), stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+            done = subprocess.run(self.command(mode, program, ["--stats-json", stats.name, *options], timeout),
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                  check=False)
             elapsed = time.monotonic_ns() - before
             if done.returncode:
                 lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]

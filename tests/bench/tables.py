@@ -5,6 +5,7 @@ FORMATS = ("text", "markdown")
 MIB = 1 << 20
 GOAL_RESIDENT = 8 * MIB
 GOAL_START_NS = 100_000_000
+GOAL_TRACING = 1.1
 HOST_WAYS = {"minor": "the kernel's own minor fault", "sigsegv-mprotect": "SIGSEGV, handler calls mprotect",
              "userfaultfd-same-cpu": "userfaultfd, handler in a thread on the same CPU",
              "userfaultfd-other-cpu": "userfaultfd, handler in a thread on another CPU",
@@ -51,8 +52,10 @@ def section_start(found, form):
             ["ms for a whole run of /bin/hello", *(ms(s["whole_run_ns"]) for s in starts), ""],
             ["MiB resident beyond the guest's memory", *(mib(r, "total") for r in residents), f"{GOAL_RESIDENT / MIB:g}"],
             ["of that, private memory", *(mib(r, "anonymous") for r in residents), ""],
-            ["of that, libraries that others use too", *(mib(r, "shared_with_others") for r in residents), ""]]
-    return table(["start-up and memory", *found["start_up"], "goal, at most"], rows, form) if starts else ""
+            ["of that, libraries that others use too", *(mib(r, "shared_with_others") for r in residents), ""],
+            ["a minor fault with --trace is so many without",
+             *("{median:.2f} ({min:.2f} to {max:.2f})".format(**t) for t in found["tracing"].values()), f"{GOAL_TRACING:g}"]]
+    return table(["start-up, memory, tracing", *found["start_up"], "goal, at most"], rows, form) if starts else ""
 
 
 def section_exits(found, form):
@@ -139,7 +142,7 @@ def render(found, form):
     for mode, reason in found["modes"].items():
         if reason:
             parts.append(f"Mode {mode} does not run: {reason}")
-    for title, section, note in (("Start-up and memory", section_start, ""), ("Bare exits", section_exits, ""),
+    for title, section, note in (("Start-up, memory, tracing", section_start, ""), ("Bare exits", section_exits, ""),
                                  ("Page faults", section_faults, "faults"), ("The host's own ways", section_host, ""),
                                  ("The classic benchmarks", section_classic, "classic")):
         text = section(found, form)
