@@ -81,7 +81,7 @@ static void build_tables(struct bench *b)
 
 static int bench_open(struct bench *b)
 {
-    int err = machine_open(&b->m, NR_FRAMES);
+    int err = machine_open(&b->m, NR_FRAMES, false);
     if (!err)
         err = monitor_init(&b->mon, &b->m, MONITOR_SLOT, true);
     if (!err)

@@ -17,6 +17,7 @@
 #define LEAF1_EDX_DROP \
     (1u << 9 | 1u << 11 | 1u << 12 | 1u << 21 | 1u << 22 | 1u << 28 | 1u << 29) /* APIC, SEP, MTRR, DS, ACPI, HTT, TM */
 #define LEAF7_ECX_UMIP (1u << 2)
+#define LEAF81_EDX_GIANT (1u << 26) /* pages of 1 GiB */
 #define LEAF81_EDX_KEEP (1u << 11 | 1u << 20 | 1u << 26 | 1u << 27 | 1u << 29) /* SYSCALL, NX, 1 GiB, RDTSCP, LM */
 
 static void filter_leaf(struct kvm_cpuid_entry2 *e, bool *has_umip)
@@ -67,7 +68,7 @@ static unsigned clamp_bits(unsigned bits)
     return bits > MOST_PHYSICAL_BITS ? MOST_PHYSICAL_BITS : bits;
 }
 
-int cpuid_set_up(int kvm_fd, int vcpu_fd, bool *has_umip, unsigned *maxphyaddr)
+int cpuid_set_up(int kvm_fd, int vcpu_fd, bool giant_pages, bool *has_umip, unsigned *maxphyaddr)
 {
     struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + MAX_LEAVES * sizeof(cpuid->entries[0]));
     if (!cpuid)
@@ -80,6 +81,8 @@ int cpuid_set_up(int kvm_fd, int vcpu_fd, bool *has_umip, unsigned *maxphyaddr)
         err = fail(errno, "cannot ask what CPU KVM supports (KVM_GET_SUPPORTED_CPUID)");
     for (unsigned i = 0; !err && i < cpuid->nent; i++) {
         filter_leaf(&cpuid->entries[i], has_umip);
+        if (cpuid->entries[i].function == 0x80000001 && giant_pages)
+            cpuid->entries[i].edx |= LEAF81_EDX_GIANT;
         if (cpuid->entries[i].function == 0x80000008)
             *maxphyaddr = clamp_bits(cpuid->entries[i].eax & 0xff);
     }

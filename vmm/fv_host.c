@@ -514,6 +514,7 @@ static void fv_stop(struct vmm *v)
 const struct mode mode_fv = {
     .name = "fv",
     .uses_ports = true,
+    .giant_pages = true,
     .nr_own_frames = fv_nr_own_frames,
     .start = fv_start,
     .classify = fv_classify,

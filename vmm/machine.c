@@ -89,7 +89,7 @@ static int make_vm(struct machine *m)
     return 0;
 }
 
-static int make_cpu(struct machine *m)
+static int make_cpu(struct machine *m, bool giant_pages)
 {
     m->vcpu_fd = ioctl(m->vm_fd, KVM_CREATE_VCPU, 0);
     if (m->vcpu_fd < 0)
@@ -103,7 +103,7 @@ static int make_cpu(struct machine *m)
         return fail(errno, "cannot map kvm_run");
     m->run = run;
     m->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
-    return cpuid_set_up(m->kvm_fd, m->vcpu_fd, &m->has_umip, &m->maxphyaddr);
+    return cpuid_set_up(m->kvm_fd, m->vcpu_fd, giant_pages, &m->has_umip, &m->maxphyaddr);
 }
 
 /* A shuffle by a fixed linear congruential generator (Knuth, TAOCP vol. 2, 3.4.2: algorithm P). */
@@ -125,7 +125,7 @@ static int shuffle_frames(struct machine *m)
     return 0;
 }
 
-int machine_open(struct machine *m, uint64_t nr_mfns)
+int machine_open(struct machine *m, uint64_t nr_mfns, bool giant_pages)
 {
     *m = (struct machine){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1, .nr_mfns = nr_mfns, .nr_single = nr_mfns };
     m->kvm_fd = open_kvm();
@@ -137,7 +137,7 @@ int machine_open(struct machine *m, uint64_t nr_mfns)
     if (!err)
         err = make_memory(m);
     if (!err)
-        err = make_cpu(m);
+        err = make_cpu(m, giant_pages);
     if (!err)
         err = shuffle_frames(m);
     return err;

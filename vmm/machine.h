@@ -24,9 +24,9 @@ struct machine {
     uint64_t nr_runs;    /* returns of KVM_RUN */
 };
 
-/* Open /dev/kvm and make a machine of nr_mfns frames with one CPU. A negative errno with the reason said; -ENODEV where
+/* Open /dev/kvm and make a machine of nr_mfns frames with one CPU; giant_pages: as for cpuid_set_up(). A negative errno with the reason said; -ENODEV where
  * KVM cannot be used at all. machine_close takes whatever is there, also after a failure. */
-int machine_open(struct machine *m, uint64_t nr_mfns);
+int machine_open(struct machine *m, uint64_t nr_mfns, bool giant_pages);
 void machine_close(struct machine *m);
 
 /* A free frame, zeroed; NO_FRAME when all are taken. */

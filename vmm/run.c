@@ -52,7 +52,7 @@ static int open_machine(struct vmm *v)
 {
     uint64_t nr_frames = v->options->memory_bytes / PAGE_SIZE;
     uint64_t nr_own = v->mode->nr_own_frames ? v->mode->nr_own_frames(v->options) : 0;
-    int err = machine_open(&v->machine, nr_frames + nr_own + FRAMES_OF_OURS);
+    int err = machine_open(&v->machine, nr_frames + nr_own + FRAMES_OF_OURS, v->mode->giant_pages);
     if (!err && nr_own)
         v->own_frames = machine_take_range(&v->machine, nr_own);
     if (!err)

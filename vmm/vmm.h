@@ -22,6 +22,7 @@ struct mode {
     bool int3_is_hypercall; /* in the guest's kernel, beside SYSCALL */
     /* What this mode wants: ports that the guest itself may use; machine frames besides the guest's, in a row (NULL: none). */
     bool uses_ports;
+    bool giant_pages; /* of 1 GiB: it has them whatever the CPU has */
     uint64_t (*nr_own_frames)(const struct options *o);
     /* Load the kernel, build what the mode needs, run the monitor's start. 0 or a negative errno, said. */
     int (*start)(struct vmm *v, const struct kernel_image *kernel);

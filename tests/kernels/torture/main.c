@@ -2,7 +2,7 @@
 #include "torture.h"
 
 struct random dice;
-unsigned nr_rounds = 2000;
+unsigned nr_rounds = 600;
 
 #define MEMORY_NEEDED (13ull << 20)
 
