@@ -6,8 +6,9 @@
 #                                              or all: make the disks, run all cases in the order of the plan
 #
 #   PLAN/list           a line for each case: its limit in seconds, its name
-#   PLAN/cases/CASE     a script that runs it; may use $FAULTVISOR, $DISKS, $RESULT
+#   PLAN/cases/CASE     a script that runs it; may use $FAULTVISOR, $DISKS, $KERNELS, $RESULT
 #   PLAN/disks/NAME     a script that makes $DISKS/NAME.tar
+#   PLAN/kernels/       kernels that cases bring: $KERNELS
 #   RESULTS/CASE/       stdout, stdout.sum (SHA-256 and bytes), stderr, status, seconds, and what the case itself writes;
 #                       status comes last: without it there is no result
 #
@@ -18,7 +19,8 @@ set -u
 plan=$1
 results=$2
 shift 2
-export DISKS FAULTVISOR RESULT
+KERNELS=$plan/kernels
+export DISKS FAULTVISOR KERNELS RESULT
 
 uptime_seconds() {
     cut -d' ' -f1 /proc/uptime

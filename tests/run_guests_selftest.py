@@ -37,6 +37,7 @@ echo "$@" >>"$here/commands"
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
     [ "$1" != --stats-json ] || stats=$2
     [ "$1" != --disk ] || disk=$2
+    [ "$1" != --kernel ] || kernel=$2
     shift
 done
 if [ -e "$here/stats.$n" ]; then cp "$here/stats.$n" "$stats"
@@ -122,6 +123,25 @@ class RunGuests(unittest.TestCase):
         words = self.read("behaviour/commands")
         self.assertRegex(words, r"^run --mode pv --memory 4M --swap 16M --policy lru --disk \S+/sample.tar "
                                 r"--stats-json \S+ --audit -- bin/hello you$")
+
+    def test_a_kernel_of_its_own_goes_with_the_plan(self):
+        self.write("kernels/odd.elf", "an odd kernel\n")
+        self.write("behaviour/end", '[ "$(cat "$kernel")" = "an odd kernel" ] || exit 9\nexit 3\n')
+        self.expect_pass("kernel = odd")
+
+    def test_one_of_several_statuses_will_do(self):
+        self.expect_pass("status = 0 3 120")
+        self.stats["exit_status"] = 0
+        self.expect_fail("exit status 3, not 0 or 120", "status = 0 120")
+        self.expect_fail("exit_status 0, not 3", "status = 0 3")
+
+    def test_output_is_held_against_a_golden_file(self):
+        self.keep(run_guests.judge, "GOLDEN", os.path.join(self.build, "golden"))
+        self.write("golden/greeting.txt", "hello you\n")
+        self.expect_pass("expect = golden greeting\nstatus = 3")
+        self.write("golden/greeting.txt", "hello me\n")
+        self.expect_fail("standard output, line 1: b'hello you', not b'hello me'", "expect = golden greeting\nstatus = 3")
+        self.expect_fail("what to expect is not known", "expect = golden none\nstatus = 3")
 
     def test_wrong_output_fails(self):
         self.write("behaviour/stdout", "hello me\n")

@@ -9,6 +9,7 @@ from . import counts, oracle
 
 SUBSTRATES = {"pvm": "PVM", "svm": "SVM with NPT", "svm-shadow": "SVM with shadow paging", "vmx": "VMX with EPT",
               "vmx-shadow": "VMX with shadow paging", "unknown": "unknown"}
+GOLDEN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "golden")
 NEVER_THE_SAME = re.compile(r"^kvm\.|(^|[._])ns$")  # times, and what KVM itself counts
 
 
@@ -24,8 +25,14 @@ def _text(folder, name):
     return (_read(folder, name) or b"").decode(errors="replace")
 
 
+def _golden(name):
+    """What tests/golden/NAME.txt holds."""
+    with open(os.path.join(GOLDEN, name + ".txt"), encoding="utf-8") as f:
+        return f.read()
+
+
 def expectation(stanza, host):
-    """What the program prints, and how it ends; None for what the stanza does not care about."""
+    """What the program prints (None if the stanza does not care), and the statuses that it may end with."""
     kind, _, text = stanza.get("expect", "host" if stanza.argv else "nothing").partition(" ")
     if kind == "host":
         expected = host.ask(stanza.argv)
@@ -33,14 +40,16 @@ def expectation(stanza, host):
         expected = oracle.expected_text("", None)
     elif kind == "text":
         expected = oracle.expected_text(text.encode().decode("unicode_escape"), None)
+    elif kind == "golden":
+        expected = oracle.expected_text(_golden(text), None)
     elif kind == "anything":
         expected = None
     else:
-        raise ValueError(f"[{stanza.name}]: expect = {kind}: host, nothing, anything or text")
-    status = stanza.number("status", 0) if "status" in stanza.keys else expected.status if expected else None
-    if status is None:
+        raise ValueError(f"[{stanza.name}]: expect = {kind}: host, nothing, anything, golden or text")
+    statuses = stanza.numbers("status") or ([expected.status] if expected else [None])
+    if None in statuses:
         raise ValueError(f"[{stanza.name}]: no status is given, and the host does not tell one")
-    return expected, status
+    return expected, statuses
 
 
 def _output_problem(folder, expected):
@@ -78,7 +87,7 @@ def _stats_problems(stats, case, status, on):
             yield problem
 
 
-def judge_run(folder, case, expected, status, on, slower):
+def judge_run(folder, case, expected, statuses, on, slower):
     """(problems, statistics or None, seconds) of one run."""
     stanza = case.stanza
     code = _text(folder, "status").strip()
@@ -89,8 +98,8 @@ def judge_run(folder, case, expected, status, on, slower):
     problems = []
     if seconds >= limit:
         problems.append(f"still running after {limit} s")
-    if int(code) != status:
-        problems.append(f"exit status {code}, not {status}")
+    if int(code) not in statuses:
+        problems.append(f"exit status {code}, not {' or '.join(map(str, statuses))}")
     if expected and (problem := _output_problem(folder, expected)):
         problems.append(problem)
     for pattern in stanza.lines("stderr"):
@@ -104,7 +113,7 @@ def judge_run(folder, case, expected, status, on, slower):
             raise ValueError("no object")
     except ValueError as error:
         return problems + [f"no statistics: {error}"], None, seconds
-    return problems + list(_stats_problems(stats, case, status, on)), stats, seconds
+    return problems + list(_stats_problems(stats, case, int(code), on)), stats, seconds
 
 
 def _flat(value, path=""):
@@ -125,12 +134,12 @@ def differences(first, other, may_differ):
 def judge_case(results, case, host, on, slower=1):
     """(problems, seconds) of a case with all of its runs."""
     try:
-        expected, status = expectation(case.stanza, host)
+        expected, statuses = expectation(case.stanza, host)
     except Exception as error:  # the host could not run it: that is no pass
         return [f"what to expect is not known: {error}"], 0.0
     problems, all_stats, seconds = [], [], 0.0
     for run in case.runs:
-        found, stats, time = judge_run(os.path.join(results, run), case, expected, status, on, slower)
+        found, stats, time = judge_run(os.path.join(results, run), case, expected, statuses, on, slower)
         problems += found if run == case.name else [f"{run}: {problem}" for problem in found]
         all_stats.append(stats)
         seconds += time

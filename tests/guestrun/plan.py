@@ -26,6 +26,8 @@ def faultvisor_words(case, sample):
     for key in ("memory", "swap"):
         if stanza.get(key):
             words += ["--" + key, shlex.quote(stanza.get(key))]
+    if stanza.get("kernel"):
+        words += ["--kernel", f'"$KERNELS/{stanza.get("kernel")}.elf"']
     if case.policy:
         words += ["--policy", case.policy]
     disk = stanza.get("disk", "sample")
@@ -50,10 +52,10 @@ def case_script(case, sample):
 
 
 def write_plan(folder, cases, disks, sample):
-    """Fill folder (made anew) with the cases that are to run, and with the disks that they name; sample is the path
-    of the sample disk."""
+    """Fill folder (made anew) with the cases that are to run, and with the disks and kernels that they name; sample is
+    the path of the sample disk, beside which the kernels are."""
     shutil.rmtree(folder, ignore_errors=True)
-    for sub in ("cases", "disks"):
+    for sub in ("cases", "disks", "kernels"):
         os.makedirs(os.path.join(folder, sub))
     shutil.copy(EXECUTOR, os.path.join(folder, "guest-exec.sh"))
     needed = set()
@@ -66,6 +68,8 @@ def write_plan(folder, cases, disks, sample):
                 listing.write(f"{case.stanza.number('timeout', 60)} {run}\n")
                 with open(os.path.join(folder, "cases", run), "w", encoding="utf-8") as script:
                     script.write(case_script(case, sample))
+    for name in {case.stanza.get("kernel") for case in cases if not case.skip} - {""}:
+        shutil.copy(os.path.join(os.path.dirname(sample), "kernels", name + ".elf"), os.path.join(folder, "kernels"))
     for name in needed & set(disks):
         with open(os.path.join(folder, "disks", name), "w", encoding="utf-8") as script:
             script.write("set -e\n" + disks[name].strip() + "\n")

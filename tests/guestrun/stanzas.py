@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass, field
 
 KEYS = {"run", "command", "modes", "memory", "swap", "policies", "disk", "options", "timeout", "expect", "status",
-        "stderr", "counts", "repeat", "may-differ", "skip", "json", "signal", "bad", "slow"}
+        "stderr", "counts", "repeat", "may-differ", "skip", "json", "signal", "bad", "slow", "kernel"}
 MODE_KEYS = {"counts"}  # may also be given for one mode: counts-fv
 
 
@@ -45,6 +45,12 @@ class Stanza:
         if not text.isdigit():
             raise ConfigError(f"[{self.name}]: {key} = {text}: expected a number")
         return int(text)
+
+    def numbers(self, key):
+        words = self.words(key)
+        if not all(word.isdigit() for word in words):
+            raise ConfigError(f"[{self.name}]: {key} = {self.get(key)}: expected numbers")
+        return [int(word) for word in words]
 
     @property
     def argv(self):

@@ -1,15 +1,7 @@
 /* Frames to play with. */
 #include "torture.h"
 
-#define LARGE_START (8ull << 20) /* the image ends below */
-
-uint64_t frames[NR_FRAMES][PT_ENTRIES] __attribute__((aligned(4096)));
 static unsigned next_frame;
-
-gpa_t large_gpa(unsigned n)
-{
-    return LARGE_START + n * LARGE_BYTES;
-}
 
 uint64_t data_word(gpa_t frame, unsigned index)
 {
@@ -40,8 +32,8 @@ unsigned take_frame(void)
 
 gpa_t take_table(void)
 {
-    unsigned n = take_frame();
+    gpa_t table = frame_gpa(take_frame());
 
-    memset(frames[n], 0, PAGE_SIZE);
-    return frame_gpa(n);
+    memset(phys(table), 0, PAGE_SIZE);
+    return table;
 }

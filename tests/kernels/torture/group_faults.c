@@ -94,7 +94,7 @@ static void at_wrong_addresses(void)
 static void by_user(void)
 {
     check_faults((gva_t)phys(0), PF_ERR_USER, PF_ERR_USER | PF_ERR_PRESENT);
-    check_faults((gva_t)frames, PF_ERR_USER | PF_ERR_WRITE, PF_ERR_USER | PF_ERR_WRITE | PF_ERR_PRESENT);
+    check_faults((gva_t)phys(page), PF_ERR_USER | PF_ERR_WRITE, PF_ERR_USER | PF_ERR_WRITE | PF_ERR_PRESENT);
     check_faults((gva_t)access_fetch, PF_ERR_USER | PF_ERR_FETCH, PF_ERR_USER | PF_ERR_FETCH | PF_ERR_PRESENT);
     check_faults(END, PF_ERR_USER | PF_ERR_FETCH, PF_ERR_USER | PF_ERR_FETCH);
 }

@@ -39,7 +39,7 @@ void group_rights(void)
     fill_data(large_gpa(0) + (A & (LARGE_BYTES - 1)));
     for (int wp = 1; wp >= 0; wp--) {
         set_wp(wp);
-        for (int upper = 4; upper > 1; upper -= 2)
+        for (int upper = wp ? 4 : 2; upper > 1; upper -= 2)
             try_leaf(1, small, upper);
     }
     set_wp(true);

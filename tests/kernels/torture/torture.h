@@ -22,7 +22,7 @@ void check(bool holds, const char *format, ...) __attribute__((format(printf, 2,
 void note(uint64_t value);
 unsigned nr_failures(void);
 
-/* 2. Frames 0 to NR_FRAMES - 1, and two large ones of 2 MiB. A data frame's word i holds data_word(frame, i): as an entry
+/* 2. Frames 0 to NR_FRAMES - 1, and two large ones of 2 MiB, at fixed places: so the sums do not depend on the image. A data frame's word i holds data_word(frame, i): as an entry
  * it is not present, as code it is "nop; ret". */
 #define NR_FRAMES    96
 #define NR_LARGE     2
@@ -30,14 +30,20 @@ unsigned nr_failures(void);
 #define GIANT_BYTES  (1ull << 30)
 #define CODE_OF_DATA 0xc390u
 
-extern uint64_t frames[NR_FRAMES][PT_ENTRIES];
+#define FRAMES_START (4ull << 20)
+#define LARGE_START  (8ull << 20)
+#define FRAMES_END   (LARGE_START + NR_LARGE * LARGE_BYTES)
 
 static inline gpa_t frame_gpa(unsigned n)
 {
-    return gpa_of(frames[n]);
+    return FRAMES_START + n * PAGE_SIZE;
 }
 
-gpa_t large_gpa(unsigned n);
+static inline gpa_t large_gpa(unsigned n)
+{
+    return LARGE_START + n * LARGE_BYTES;
+}
+
 uint64_t data_word(gpa_t frame, unsigned index);
 void fill_data(gpa_t frame);
 /* All frames are free, and data. Frames are then taken from the first on: as they are, or cleared. */
