@@ -68,7 +68,8 @@ struct platform {
      * likes (swap places). Stores may be kept back and go out together (pv: one multicall): read_entry sees them
      * all the same; commit() or resume() sends them.
      *
-     * Order for a new table: zero the frame, table_created(), then write the entry that points to it.
+     * Order for a new table: zero the frame, store what it shall have by plain stores, table_created(), then write the entry
+     * that points to it.
      * For an old one: clear the entry that points to it, then table_retired(), then the frame is ordinary again (pv: a store
      * to it before the next commit() costs two exits). */
     uint64_t (*make_entry)(pfn_t frame, uint64_t bits); /* bits: PTE_* without a frame; adds PTE_PRESENT */

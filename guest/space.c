@@ -113,7 +113,6 @@ static bool copy_regions(struct space *child, const struct space *parent)
  * both. */
 static void share_table(pfn_t from, pfn_t to)
 {
-    unsigned entries = 0;
     for (unsigned i = 0; i < PT_ENTRIES; i++) {
         uint64_t entry = platform->read_entry(from, i);
         if (!entry)
@@ -123,10 +122,8 @@ static void share_table(pfn_t from, pfn_t to)
             entry &= ~PTE_WRITE;
             platform->write_entry(from, i, entry);
         }
-        platform->write_entry(to, i, entry);
-        entries++;
+        tables_fill(to, i, entry);
     }
-    frame_of(to)->entries = (uint16_t)entries;
 }
 
 static bool share_pages(struct space *child, const struct space *parent)
@@ -139,7 +136,7 @@ static bool share_pages(struct space *child, const struct space *parent)
         a = tables_next_table(parent, a, &from);
         if (a == USER_TOP)
             return true;
-        pfn_t to = tables_new(1);
+        pfn_t to = tables_new();
         share_table(from, to);
         tables_link(child, a, to);
     }

@@ -92,13 +92,19 @@ void tables_set(const struct space *s, gva_t a, struct slot at, uint64_t entry)
         platform->flush_page(a);
 }
 
-pfn_t tables_new(int level)
+pfn_t tables_new(void)
 {
     pfn_t table = frames_take(FRAME_TABLE);
     kassert(pfn_is_valid(table));
     frame_zero(table);
-    platform->table_created(table, level);
     return table;
+}
+
+void tables_fill(pfn_t table, unsigned index, uint64_t entry)
+{
+    uint64_t *entries = pfn_to_virt(table);
+    entries[index] = entry;
+    frame_of(table)->entries++;
 }
 
 /* Store `entry` for an address as an entry of that level: directly if the table is there, else in a new one,
@@ -108,8 +114,9 @@ static void store_at_level(const struct space *s, gva_t a, int level, uint64_t e
     pfn_t table;
     int reached = descend(s, a, level, &table);
     for (; level < reached; level++) {
-        pfn_t added = tables_new(level);
-        store(added, pt_index(a, level), entry);
+        pfn_t added = tables_new();
+        tables_fill(added, pt_index(a, level), entry);
+        platform->table_created(added, level);
         entry = platform->make_entry(added, TABLE_BITS);
     }
     if (level == PT_LEVELS)
@@ -129,6 +136,7 @@ void tables_map(const struct space *s, gva_t a, uint64_t entry)
 
 void tables_link(const struct space *s, gva_t a, pfn_t table)
 {
+    platform->table_created(table, 1);
     store_at_level(s, a, 2, platform->make_entry(table, TABLE_BITS));
 }
 

@@ -33,8 +33,10 @@ gva_t tables_next_table(const struct space *s, gva_t from, pfn_t *table);
 unsigned tables_entries(pfn_t table);
 void tables_forget_entries(pfn_t table);
 
-/* A zeroed table, not linked yet, and how to link one of level 1 (tables above are added). For fork. */
-pfn_t tables_new(int level);
+/* A zeroed table, of which the platform knows nothing yet; an entry that was zero in it, by a plain store; and how to link one
+ * of level 1 (tables above are added). For fork. */
+pfn_t tables_new(void);
+void tables_fill(pfn_t table, unsigned index, uint64_t entry);
 void tables_link(const struct space *s, gva_t a, pfn_t table);
 
 /* Give empty tables in [start, end) back. */

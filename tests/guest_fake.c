@@ -118,8 +118,11 @@ static void require_zeroed(pfn_t f)
 static void table_created(pfn_t table, int level)
 {
     require(level >= 1 && level <= 3, "level %d", level);
-    require_zeroed(table);
+    require(!types[table.n].level && !types[table.n].mapped && !types[table.n].root_half,
+            "frame %lu is in use", table.n);
     types[table.n].level = (uint8_t)level;
+    for (unsigned i = 0; i < PT_ENTRIES; i++)
+        count_reference(words(table)[i], level, 1);
     fake_counts.updates++;
 }
 

@@ -105,7 +105,7 @@ START_TEST(three_missing_tables_cost_one_store_to_a_live_table)
     map(FAR, 1, RW);
     put(space, FAR, 1);
     assert_one_fault(0);
-    ck_assert_uint_eq(fake_counts.updates, 3 + 4); /* three tables, an entry in each and in the root */
+    ck_assert_uint_eq(fake_counts.updates, 3 + 1); /* three tables, and an entry in the root */
     ck_assert_uint_eq(fake_counts.flushes, 0);
     map(FAR + PAGE_SIZE, 1, RW);
     put(space, FAR + PAGE_SIZE, 1);
@@ -351,6 +351,23 @@ START_TEST(forked_pages_are_shared_until_written)
     ck_assert_uint_eq(guest_audit(), 0);
     space_destroy(space);
     ck_assert_uint_eq(load(child, BASE + 2 * PAGE_SIZE), 12);
+    ck_assert_uint_eq(guest_audit(), 0);
+}
+END_TEST
+
+START_TEST(fork_costs_a_store_for_each_page_that_could_be_written)
+{
+    start_machine(2048, NULL, 0);
+    map(BASE, 600, RW);
+    map(FAR, 600, ACCESS_READ);
+    for (uint64_t i = 0; i < 600; i++) {
+        put(space, BASE + i * PAGE_SIZE, i);
+        load(space, FAR + i * PAGE_SIZE);
+    }
+    fake_counts.updates = 0;
+    ck_assert_ptr_nonnull(space_fork(space));
+    unsigned tables = 4 + 2 * 2; /* of level 1, and above */
+    ck_assert_uint_le(fake_counts.updates, 600 + 2 * tables);
     ck_assert_uint_eq(guest_audit(), 0);
 }
 END_TEST
@@ -799,6 +816,7 @@ int main(void)
     tcase_add_loop_test(t, same_run_gives_same_counts, 0, 4);
     tcase_add_loop_test(t, clock_and_lru_keep_what_is_used, 0, 2);
     tcase_add_test(t, forked_pages_are_shared_until_written);
+    tcase_add_test(t, fork_costs_a_store_for_each_page_that_could_be_written);
     tcase_add_loop_test(t, forked_pages_in_swap_come_back_to_both, 0, 4);
     tcase_add_test(t, forked_page_that_is_read_comes_back_for_all);
     tcase_add_test(t, destroyed_spaces_leave_nothing_behind);

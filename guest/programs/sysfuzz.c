@@ -21,7 +21,7 @@
 #define NR_WORDS    64
 #define DEEP_CALLS  16 /* of a child's own child */
 #define TICK_NS     5000000
-#define MAX_TICKS   200
+#define MAX_TICKS   40
 
 /* 1. Arguments. */
 static uint64_t state;           /* of the random numbers */
@@ -223,7 +223,8 @@ static void run_child(uint64_t nr_calls)
     _exit(0);
 }
 
-/* All that runs, the orphans too. Some run for ever: what does not end within a second is killed. */
+/* All that runs, the orphans too. Some run for ever: what does not end within a fifth of a second is killed.
+ */
 static void wait_for_all(void)
 {
     const struct timespec tick = { .tv_nsec = TICK_NS };
