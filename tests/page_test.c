@@ -115,6 +115,32 @@ START_TEST(of_two_lines_for_one_run_the_later_holds)
 }
 END_TEST
 
+static void add_point(const char *memory, long long bytes, const char *policy)
+{
+    json_t *line = recorded("pv");
+    json_object_set_new(line, "memory_bytes", json_integer(bytes));
+    json_object_set_new(line, "sweep", json_pack("{s:s, s:s}", "memory", memory, "policy", policy));
+    write_json(line, "");
+    ck_assert_int_eq(page_data_read(&d, path), 0);
+}
+
+START_TEST(a_sweep_is_in_the_order_of_its_grid_after_other_runs)
+{
+    add_point("4M", 4 << 20, "fifo");
+    add_point("16M", 16 << 20, "clock");
+    add_point("4M", 4 << 20, "clock");
+    ck_assert_int_eq(page_data_read(&d, "tests/golden/run-fv.json"), 0);
+    ck_assert_int_eq(page_data_read(&d, "tests/golden/run-pv.json"), 0);
+    page_data_sort(&d);
+    ck_assert_str_eq(d.runs[0].mode, "fv");
+    ck_assert_str_eq(d.runs[1].mode, "pv");
+    ck_assert_str_eq(d.runs[2].policy, "clock");
+    ck_assert_uint_eq(d.runs[2].memory_bytes, 4 << 20);
+    ck_assert_str_eq(d.runs[3].policy, "fifo");
+    ck_assert_uint_eq(d.runs[4].memory_bytes, 16 << 20);
+}
+END_TEST
+
 static const struct {
     const char *text, *says;
 } refused[] = {
@@ -333,6 +359,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_run_a_comparison_a_sweep_and_a_trace_are_told_apart);
     tcase_add_test(t, of_two_lines_for_one_run_the_later_holds);
+    tcase_add_test(t, a_sweep_is_in_the_order_of_its_grid_after_other_runs);
     tcase_add_loop_test(t, other_files_are_refused_with_the_reason, 0, sizeof(refused) / sizeof(refused[0]));
     tcase_add_test(t, what_is_no_file_is_refused);
     tcase_add_loop_test(t, a_run_without_one_of_its_members_is_refused, 0,

@@ -20,6 +20,7 @@ struct page_run {
     int64_t status;
     struct page_tally faults[NR_FAULT_CLASSES], system_calls, timer;
     bool of_sweep;     /* a point of a grid */
+    unsigned order;    /* place in the files */
     char failure[200]; /* why faultvisor could not do it; or "". If there are no counts, exits is 0 */
     json_t *json;      /* all that was in the file; owned */
     json_t *point;     /* of a sweep: the run's identity; borrowed from json */
@@ -39,6 +40,10 @@ int page_data_read(struct page_data *d, const char *path);
 
 /* Of the lines of a sweep that are for the same run, keep the last. */
 void page_data_drop_repeated(struct page_data *d);
+
+/* Sweeps come after other runs, and in the order of their grid, in whatever order they were done: by program,
+ * swap, mode, memory and policy. */
+void page_data_sort(struct page_data *d);
 
 void page_data_free(struct page_data *d);
 

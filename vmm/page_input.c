@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "vmm/error.h"
+#include "vmm/options.h"
 #include "vmm/page_data.h"
 
 #define MOST_RUNS     20000
@@ -189,6 +190,46 @@ void page_data_drop_repeated(struct page_data *d)
     }
     d->nr_runs = kept;
     json_decref(places);
+}
+
+/* pv, fv, hw, as everywhere; then others. */
+static int rank_of_mode(const char *mode)
+{
+    int rank = 0;
+    while (options_modes[rank] && strcmp(options_modes[rank], mode))
+        rank++;
+    return rank;
+}
+
+static int compare_points(const struct page_run *a, const struct page_run *b)
+{
+    int by_program = strcmp(a->program, b->program), by_swap = strcmp(a->swap, b->swap);
+    int by_rank = rank_of_mode(a->mode) - rank_of_mode(b->mode), by_mode = strcmp(a->mode, b->mode);
+    int by_memory = (a->memory_bytes > b->memory_bytes) - (a->memory_bytes < b->memory_bytes);
+    int by_policy = strcmp(a->policy, b->policy);
+    return by_program  ? by_program
+           : by_swap   ? by_swap
+           : by_rank   ? by_rank
+           : by_mode   ? by_mode
+           : by_memory ? by_memory
+                       : by_policy;
+}
+
+static int compare_runs(const void *left, const void *right)
+{
+    const struct page_run *a = left, *b = right;
+    int order = a->of_sweep - b->of_sweep;
+    if (!order && a->of_sweep)
+        order = compare_points(a, b);
+    return order ? order : (a->order > b->order) - (a->order < b->order);
+}
+
+void page_data_sort(struct page_data *d)
+{
+    for (unsigned i = 0; i < d->nr_runs; i++)
+        d->runs[i].order = i;
+    if (d->nr_runs)
+        qsort(d->runs, d->nr_runs, sizeof(d->runs[0]), compare_runs);
 }
 
 void page_data_free(struct page_data *d)

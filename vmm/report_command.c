@@ -82,6 +82,7 @@ static int report(const char *path, char **files)
     for (; !err && *files; files++)
         err = page_data_read(&d, *files);
     page_data_drop_repeated(&d);
+    page_data_sort(&d);
     int status = err ? STATUS_BAD_INPUT : make_page(&d, path);
     page_data_free(&d);
     return status;
