@@ -117,13 +117,30 @@ static enum verdict handle_nothing(struct vmm *v, const struct monitor_trap *tra
     return go_on_or_stop(v);
 }
 
+/* KVM gave the guest up: an instruction that it had to interpret and could not, a fault that cannot be delivered. */
+static void tell_guests_failure(struct vmm *v)
+{
+    const struct kvm_run *run = v->machine.run;
+    char bytes[3 * 15 + 1] = "";
+    if (run->exit_reason == KVM_EXIT_SHUTDOWN) {
+        domain_crash(&v->domain, "triple fault (rip %#llx, cr2 %#llx)", run->s.regs.regs.rip, run->s.regs.sregs.cr2);
+        return;
+    }
+    if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR && run->emulation_failure.ndata > 3 &&
+        (run->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES))
+        for (unsigned i = 0; i < run->emulation_failure.insn_size && i < 15; i++)
+            sprintf(bytes + 3 * i, " %02x", run->emulation_failure.insn_bytes[i]);
+    domain_crash(&v->domain, "this KVM cannot do what it does at rip %#llx (exit reason %u%s%s)", run->s.regs.regs.rip,
+                 run->exit_reason, bytes[0] ? ", bytes" : "", bytes);
+}
+
 static enum verdict handle_other(struct vmm *v, const struct monitor_trap *trap)
 {
     (void)trap;
     const struct kvm_run *run = v->machine.run;
     const struct kvm_regs *r = &run->s.regs.regs;
-    if (!monitor_is_running(&v->monitor)) { /* an instruction of the guest's that KVM had to interpret, and could not */
-        domain_crash(&v->domain, "KVM cannot do what it does at rip %#llx (exit reason %u)", r->rip, run->exit_reason);
+    if (v->mode->is_bare || !monitor_is_running(&v->monitor)) {
+        tell_guests_failure(v);
         return STOP;
     }
     fail(0, "unexpected exit of KVM, reason %u (suberror %u), rip %#llx rsp %#llx cr2 %#llx", run->exit_reason,
@@ -150,6 +167,14 @@ static enum verdict handle_mmio(struct vmm *v, const struct monitor_trap *trap)
     return go_on_or_stop(v);
 }
 
+static enum verdict handle_halt(struct vmm *v, const struct monitor_trap *trap)
+{
+    if (!v->mode->halt)
+        return handle_other(v, trap);
+    v->mode->halt(v);
+    return go_on_or_stop(v);
+}
+
 /* 2. The table. */
 
 static const struct exit_row exit_table[NR_EXIT_CAUSES] = {
@@ -166,7 +191,7 @@ static const struct exit_row exit_table[NR_EXIT_CAUSES] = {
     [EXIT_TABLE_STORE] = { "table-store", handle_mmio },
     [EXIT_PRIVILEGED] = { "privileged-instruction", handle_exception },
     [EXIT_DRAIN] = { "drain", handle_nothing },
-    [EXIT_HALT] = { "halt", handle_other },
+    [EXIT_HALT] = { "halt", handle_halt },
     [EXIT_OTHER] = { "other", handle_other },
 };
 
@@ -191,6 +216,8 @@ static enum exit_cause classify_vector(struct vmm *v, unsigned vector)
 static enum exit_cause classify_io(struct vmm *v, struct monitor_trap *trap)
 {
     struct cpu_regs regs;
+    if (v->mode->is_bare)
+        return EXIT_PORT;
     enum monitor_event event = monitor_read(&v->monitor, &regs, trap);
     if (event == MONITOR_NONE)
         return EXIT_PORT;
@@ -281,6 +308,8 @@ static void resume(struct vmm *v)
 {
     if (v->mode->enter)
         v->mode->enter(v);
+    if (v->mode->is_bare)
+        return;
     audit_now_and_then(v);
     charge_drains(v);
     trace_work(v->trace, v->monitor.nr_stores, v->monitor.nr_flushes, v->monitor.root_pending);
@@ -305,7 +334,7 @@ static enum verdict handle_exit(struct vmm *v, int result)
         ledger_end(&v->ledger, false, false);
     charge(v, cause);
     charge_drains(v);
-    if (verdict == GO_ON && passes_monitor(cause))
+    if (verdict == GO_ON && (v->mode->is_bare || passes_monitor(cause)))
         resume(v);
     if (v->trace)
         trace_resumes(v->trace, verdict == GO_ON ? lane_of_guest(v) : LANE_VMM);
@@ -314,8 +343,10 @@ static enum verdict handle_exit(struct vmm *v, int result)
 
 int run_loop(struct vmm *v)
 {
-    ledger_exit(&v->ledger, EXIT_BOOT);
-    charge(v, EXIT_BOOT);
+    if (!v->mode->is_bare) { /* the monitor's start */
+        ledger_exit(&v->ledger, EXIT_BOOT);
+        charge(v, EXIT_BOOT);
+    }
     resume(v);
     trace_resumes(v->trace, LANE_KERNEL);
     enum verdict verdict;

@@ -168,6 +168,13 @@ mfn_t machine_take_frame(struct machine *m)
     return mfn(m->order[m->nr_taken++]);
 }
 
+void machine_keep_order(struct machine *m)
+{
+    assert(m->nr_taken == 0);
+    for (uint64_t i = 0; i < m->nr_mfns; i++)
+        m->order[i] = i;
+}
+
 mfn_t machine_take_range(struct machine *m, uint64_t n)
 {
     assert(m->nr_taken == 0 && m->nr_single == m->nr_mfns && n < m->nr_mfns);

@@ -32,6 +32,9 @@ void machine_close(struct machine *m);
 /* A free frame, zeroed; NO_FRAME when all are taken. */
 mfn_t machine_take_frame(struct machine *m);
 
+/* From now on frames are handed out in order: where a guest's numbers must be the machine's. Before any is taken. */
+void machine_keep_order(struct machine *m);
+
 /* n frames in a row, zeroed: the last of the machine. Once, before any other frame is taken; n is less than nr_mfns. */
 mfn_t machine_take_range(struct machine *m, uint64_t n);
 

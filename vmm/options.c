@@ -50,6 +50,7 @@ void options_print_help(void)
         "  -M, --mode MODE        how its memory is virtualized (default pv):\n"
         "                           pv  paravirtualized: page tables change by hypercall\n"
         "                           fv  fully virtualized: shadow page tables, an unmodified kernel\n"
+        "                           hw  that kernel on what KVM itself gives: its faults make no exits\n"
         "  -m, --memory SIZE      its memory, 2M to 2G (default 16M)\n"
         "  -d, --disk FILE        the disk with its programs and data: a tar archive made with --format=ustar\n"
         "  -s, --swap SIZE|FILE   where pages go when memory runs out: a private temporary file of SIZE, or FILE\n"
@@ -134,7 +135,7 @@ static bool parse_word(const char *option, const char *text, const char *const *
     return false;
 }
 
-const char *const options_modes[] = { "pv", "fv", NULL };
+const char *const options_modes[] = { "pv", "fv", "hw", NULL };
 const char *const options_policies[] = { "clock", "fifo", "lru", "random", NULL };
 
 /* One option. False: it was wrong, and that was told. */

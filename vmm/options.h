@@ -17,7 +17,7 @@ enum {
 };
 
 struct options {
-    const char *mode;         /* "pv", "fv" */
+    const char *mode;         /* "pv", "fv", "hw" */
     uint64_t memory_bytes;    /* of the guest; a multiple of 4096 */
     uint64_t shadow_bytes;    /* fv: most memory for shadow tables; a multiple of 4096 */
     const char *kernel;       /* NULL: the one that is built in */

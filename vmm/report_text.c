@@ -1,4 +1,5 @@
 /* The table of --stats. */
+#include <string.h>
 #include "vmm/report.h"
 #include "vmm/substrate.h"
 
@@ -26,6 +27,24 @@ static void print_tally(const char *name, const struct tally *t, FILE *to)
     fprintf(to, "  %-12s %9llu %9llu %7.2f %9.1f   ", name, (unsigned long long)t->count, (unsigned long long)t->exits,
             (double)t->exits / (double)t->count, (double)time_histogram_quantile(&t->times, 500) / 1000);
     print_histogram(t, to);
+}
+
+static void print_kvm_stat(void *arg, const char *name, uint64_t value)
+{
+    static const char *const wanted[] = { "exits",         "pf_taken",      "pf_fixed", "pf_emulate", "pf_guest",
+                                          "mmu_pte_write", "invlpg",        "tlb_flush", "nested_run", "mmio_exits",
+                                          "io_exits",      "insn_emulation" };
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        if (!strcmp(wanted[i], name))
+            fprintf(arg, " %s %llu", name, (unsigned long long)value);
+}
+
+/* What was done about faults by others than us. */
+static void print_kvm(struct vmm *v, FILE *to)
+{
+    fputs("  page faults make no exits in this mode; KVM's own counters:", to);
+    machine_kvm_stats(&v->machine, print_kvm_stat, to);
+    fputc('\n', to);
 }
 
 void report_print(struct vmm *v, FILE *to)
@@ -57,4 +76,6 @@ void report_print(struct vmm *v, FILE *to)
         separator = ", ";
     }
     fputs("\n", to);
+    if (v->mode->is_bare)
+        print_kvm(v, to);
 }

@@ -48,9 +48,20 @@ static int open_disks(struct vmm *v, struct disk disks[PV_MAX_DISKS])
     return err;
 }
 
+static int open_bare_machine(struct vmm *v, uint64_t nr_frames)
+{
+    int err = machine_open(&v->machine, nr_frames, v->mode->giant_pages);
+    if (err)
+        return err;
+    machine_keep_order(&v->machine);
+    return domain_init(&v->domain, &v->machine, 1, nr_frames);
+}
+
 static int open_machine(struct vmm *v)
 {
     uint64_t nr_frames = v->options->memory_bytes / PAGE_SIZE;
+    if (v->mode->is_bare)
+        return open_bare_machine(v, nr_frames);
     uint64_t nr_own = v->mode->nr_own_frames ? v->mode->nr_own_frames(v->options) : 0;
     int err = machine_open(&v->machine, nr_frames + nr_own + FRAMES_OF_OURS, v->mode->giant_pages);
     if (!err && nr_own)
@@ -131,6 +142,8 @@ static int run_machine(struct vmm *v, const struct kernel_image *kernel)
     if (err)
         return STATUS_HOST;
     err = v->mode->start(v, kernel);
+    if (err == -ENODEV)
+        return STATUS_NO_KVM;
     if (err)
         return err == -ENOEXEC || err == -ENOMEM || err == -E2BIG ? STATUS_BAD_INPUT : STATUS_HOST;
     if (start_trace(v) < 0)
@@ -161,7 +174,7 @@ static int run_with_kernel(struct vmm *v, const struct kernel_image *kernel)
 
 static const struct mode *mode_by_name(const char *name)
 {
-    static const struct mode *const modes[] = { &mode_pv, &mode_fv };
+    static const struct mode *const modes[] = { &mode_pv, &mode_fv, &mode_hw };
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
         if (!strcmp(modes[i]->name, name))
             return modes[i];

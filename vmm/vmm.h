@@ -19,6 +19,7 @@ typedef void mode_count_fn(void *arg, const char *group, const char *name, uint6
 /* A way of virtualizing memory. Each handler changes v->regs to where the guest goes on, or ends the domain. */
 struct mode {
     const char *name;
+    bool is_bare;           /* the guest is at CPL 0 on what KVM gives: no monitor, no traps, memory as it is in the machine */
     bool int3_is_hypercall; /* in the guest's kernel, beside SYSCALL */
     /* What this mode wants: ports that the guest itself may use; machine frames besides the guest's, in a row (NULL: none). */
     bool uses_ports;
@@ -40,7 +41,9 @@ struct mode {
     void (*port)(struct vmm *v);
     void (*mmio)(struct vmm *v);
     bool (*is_table_store)(const struct vmm *v);
-    /* Last thing before the guest goes on by way of the monitor. Optional. */
+    /* HLT at CPL 0: wait for what ends it. Optional. */
+    void (*halt)(struct vmm *v);
+    /* Last thing before the guest goes on by way of the monitor; of a bare one, always. Optional. */
     void (*enter)(struct vmm *v);
     /* Counts of the mode's own, by group and name, the groups one after the other. Optional. */
     void (*each_count)(const struct vmm *v, mode_count_fn *each, void *arg);
@@ -81,4 +84,4 @@ const char *exit_cause_name(enum exit_cause c);
 /* Have the guest trap at once, although it does nothing that traps. For exits that do not pass the monitor. */
 void run_kick(struct vmm *v);
 
-extern const struct mode mode_pv, mode_fv;
+extern const struct mode mode_pv, mode_fv, mode_hw;
