@@ -103,10 +103,15 @@ $(foreach k,$(NATIVE_KERNELS),$(eval $(O)/kernels/$(k).elf: $(patsubst %,$(O)/ba
 $(O)/bare/tests/kernels/%.o: GUEST_CPPFLAGS += -Itests/kernels/native
 
 # The sample disk: the programs, and files for them to read.
-disk: $(O)/sample.tar
+disk: $(O)/sample.tar $(O)/small.tar
 $(O)/sample.tar: scripts/make-disk $(PROGRAMS)
 	$(call say,DISK,$@)
 	$(Q)scripts/make-disk --programs $(O)/programs $@
+
+# The same with its largest files cut short, for emulated machines that take long to load it.
+$(O)/small.tar: scripts/make-disk $(PROGRAMS)
+	$(call say,DISK,$@)
+	$(Q)scripts/make-disk --programs $(O)/programs --big 1M --text 1M $@
 
 # Tests: from the fastest to the slowest. Each target ends with a line "N passed, N failed, N skipped".
 $(O)/tests/%_test: $(O)/tests/%_test.c.o $(O)/libfaultvisor.a
