@@ -122,11 +122,20 @@ static void keep_back(struct monitor *mon, maddr_t at, uint64_t entry)
     abort();
 }
 
+/* The list that was worked off may have put back older values where these, which are still to come, are in memory. */
+static void renew_memory(struct monitor *mon, size_t first)
+{
+    for (size_t i = first; i < mon->backlog.nr; i++)
+        *(volatile uint64_t *)machine_at(mon->machine, mon->backlog.stores[i].at) = mon->backlog.stores[i].entry;
+}
+
 static void work_off_backlog(struct monitor *mon)
 {
     for (size_t i = 0; i < mon->backlog.nr; i++) {
-        if (mon->nr_stores == MAX_STORES)
+        if (mon->nr_stores == MAX_STORES) {
             drain(mon);
+            renew_memory(mon, i);
+        }
         push_store(mon, mon->backlog.stores[i].at, mon->backlog.stores[i].entry);
     }
     mon->backlog.nr = 0;
@@ -156,6 +165,7 @@ static bool store_takes_the_monitor(const struct monitor *mon, maddr_t at)
     return at == mfn_to_maddr(mon->loaded) + mon->slot * sizeof(uint64_t) && mon->root.n != mon->loaded.n;
 }
 
+/* Memory has the new value last: to queue it may drain the list, which may hold an older one. */
 void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_leaf)
 {
     if (mon->machine->started && store_takes_the_monitor(mon, at)) {
@@ -163,10 +173,9 @@ void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_l
         mon->leaving = true;
         return;
     }
+    if (mon->machine->started && !(fresh_leaf && !store_is_pending(mon, at)))
+        queue_store(mon, at, entry);
     *(volatile uint64_t *)machine_at(mon->machine, at) = entry;
-    if (!mon->machine->started || (fresh_leaf && !store_is_pending(mon, at)))
-        return;
-    queue_store(mon, at, entry);
 }
 
 void monitor_flush_page(struct monitor *mon, gva_t a)
