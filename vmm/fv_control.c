@@ -42,8 +42,8 @@ static enum fv_next set_cr0(struct fv_cpu *c, uint64_t value)
     if (value >> 32 || combination_is_wrong)
         return fv_raise(c, VEC_GP, 0);
     value = (value & CR0_DEFINED) | CR0_ET;
-    if (value & (CR0_TS | CR0_EM))
-        return fv_crash(c, "it sets CR0.TS or EM, which are not virtualized");
+    if (value & CR0_EM)
+        return fv_crash(c, "it sets CR0.EM, which is not virtualized");
     return set_controls(c, value, c->cr4) ? FV_DONE : fv_raise(c, VEC_GP, 0);
 }
 

@@ -271,6 +271,7 @@ static void fv_enter(struct vmm *v)
     if (root.n != v->monitor.root.n)
         monitor_load_root(&v->monitor, root);
     monitor_open_ports(&v->monitor, fv_in_kernel(v));
+    monitor_set_ts(&v->monitor, h->cpu.cr0 & CR0_TS);
     if (pic_pending_vector(&h->pc.pic) >= 0 && fv_cpu_is_inhibited(&h->cpu)) {
         h->stepping = true;
         h->steps_itself = v->regs.rflags & RFLAGS_TF;

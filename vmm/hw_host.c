@@ -138,7 +138,7 @@ static int check_substrate(const struct options *o)
     if (strcmp(substrate_id(), "pvm"))
         return 0;
     if (o->kernel) {
-        warn("on PVM a system call of a program reaches a native kernel as a page fault");
+        warn("PVM interprets what is at CPL 0, and does not know all of it; a program's system call is a page fault there");
         return 0;
     }
     return fail_as(

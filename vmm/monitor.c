@@ -92,14 +92,11 @@ static bool store_is_pending(const struct monitor *mon, maddr_t at)
     return store_list_has(&mon->backlog, at);
 }
 
-/* Have the monitor make the stores and load the root now, at the price of an exit of its own. */
-static void drain(struct monitor *mon)
+/* Let the monitor run for us, until it is done with what these registers make it do: one exit. */
+static void run_inside(struct monitor *mon, const struct kvm_regs *r)
 {
     struct kvm_run *run = mon->machine->run;
-    struct kvm_regs *r = &run->s.regs.regs;
-    *r = (struct kvm_regs){ .rip = code_gva(mon, monitor_code_drain), .rsp = stack_top(mon, 0), .rflags = RFLAGS_FIXED,
-                            .rsi = page_gva(mon, PAGE_WORK), .rcx = mon->nr_stores,
-                            .rdx = mfn_to_maddr(mon->root) };
+    run->s.regs.regs = *r;
     run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
     bool interrupted = false;
     while (machine_run(mon->machine) == -EINTR) {
@@ -108,9 +105,27 @@ static void drain(struct monitor *mon)
     }
     mon->nr_drains++;
     run->immediate_exit = interrupted; /* the next run tells the run loop of the signal */
+}
+
+/* Have the monitor make the stores and load the root now, at the price of an exit of its own. */
+static void drain(struct monitor *mon)
+{
+    struct kvm_regs r = { .rip = code_gva(mon, monitor_code_drain), .rsp = stack_top(mon, 0), .rflags = RFLAGS_FIXED,
+                          .rsi = page_gva(mon, PAGE_WORK), .rcx = mon->nr_stores, .rdx = mfn_to_maddr(mon->root) };
+    run_inside(mon, &r);
     mon->nr_stores = 0;
     mon->loaded = mon->root;
     mon->root_pending = mon->leaving = false;
+}
+
+void monitor_set_ts(struct monitor *mon, bool on)
+{
+    if (mon->ts == on)
+        return;
+    struct kvm_regs r = { .rip = code_gva(mon, monitor_code_control), .rsp = stack_top(mon, 0), .rflags = RFLAGS_FIXED,
+                          .rax = MONITOR_CR0 | (on ? CR0_TS : 0) };
+    run_inside(mon, &r);
+    mon->ts = on;
 }
 
 /* After an exit that did not pass the monitor it cannot be made to run: the exit's access is still to be completed. */

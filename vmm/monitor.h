@@ -25,6 +25,7 @@ struct monitor {
     mfn_t loaded;         /* in CR3 now */
     bool root_pending;
     bool leaving;         /* a waiting store takes the monitor's entry out of the root in CR3 */
+    bool ts;              /* CR0.TS is set */
     unsigned nr_stores;
     unsigned nr_flushes;
     struct store_list backlog; /* behind nr_stores: what did not fit while the monitor could not run */
@@ -64,6 +65,9 @@ void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_l
 void monitor_flush_page(struct monitor *mon, gva_t a);
 void monitor_flush_all(struct monitor *mon);
 void monitor_load_root(struct monitor *mon, mfn_t root);
+/* Set or clear CR0.TS, which makes the next x87 or SSE instruction trap: now, at the price of an exit if it changes. Only when an
+ * exit passed the monitor. */
+void monitor_set_ts(struct monitor *mon, bool on);
 /* There is so much to do that the monitor should get to run before the guest comes by itself. */
 bool monitor_is_behind(const struct monitor *mon);
 

@@ -163,7 +163,7 @@ static int load_cpu(struct monitor *mon, mfn_t root)
     s.gdt.limit = 10 * 8 - 1;
     s.idt.base = page_gva(mon, PAGE_IDT);
     s.idt.limit = MONITOR_NR_VECTORS * sizeof(struct x86_gate) - 1;
-    s.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
+    s.cr0 = MONITOR_CR0;
     s.cr3 = mfn_to_maddr(root);
     s.cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | (m->has_umip ? CR4_UMIP : 0);
     s.apic_base &= ~APIC_BASE_ENABLE;

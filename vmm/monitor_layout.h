@@ -8,6 +8,10 @@
 extern const uint8_t monitor_code[], monitor_code_end[], monitor_code_traps[], monitor_code_syscall[];
 extern const uint8_t monitor_code_resume[], monitor_code_resume_root[], monitor_code_resume_stores[];
 extern const uint8_t monitor_code_resume_pages[], monitor_code_resume_leave[], monitor_code_drain[], monitor_code_start[];
+extern const uint8_t monitor_code_control[];
+
+/* TS is added for a guest that set it (monitor_set_ts). */
+#define MONITOR_CR0 (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG)
 
 /* Pages of the region at base. */
 enum {

@@ -111,6 +111,14 @@ monitor_code_drain:
 	out	%al, $MONITOR_PORT_DRAINED
 	ud2
 
+/* Another CR0, rax, and back to the VMM. */
+	.balign 16, 0xcc
+	.globl monitor_code_control
+monitor_code_control:
+	mov	%rax, %cr0
+	out	%al, $MONITOR_PORT_DRAINED
+	ud2
+
 /* 3. Start: ax = selector of the TSS. KVM_SET_SREGS alone leaves the I/O bitmap unknown to some CPUs (HACKING.md). */
 	.balign 16, 0xcc
 	.globl monitor_code_start
