@@ -138,7 +138,21 @@ static void heap_sink(struct run *runs, unsigned nr_runs, unsigned at)
     }
 }
 
-static void merge_runs(struct run *runs, unsigned nr_runs)
+static void print_line(const struct line *line)
+{
+    if (fwrite(line->start, 1, line->bytes + 1, stdout) != line->bytes + 1)
+        fail("sort: cannot write: %s", strerror(errno));
+}
+
+static uint64_t sum;
+
+static void sum_line(const struct line *line)
+{
+    for (uint64_t i = 0; i <= line->bytes; i++)
+        sum = checksum_add(sum, (unsigned char)line->start[i]);
+}
+
+static void merge_runs(struct run *runs, unsigned nr_runs, void (*take)(const struct line *))
 {
     for (unsigned at = nr_runs; at-- > 0;)
         heap_sink(runs, nr_runs, at);
@@ -146,8 +160,7 @@ static void merge_runs(struct run *runs, unsigned nr_runs)
         const struct line *line = &runs[0].line;
         const char *next = line->start + line->bytes + 1;
 
-        if (fwrite(line->start, 1, line->bytes + 1, stdout) != line->bytes + 1)
-            fail("sort: cannot write: %s", strerror(errno));
+        take(line);
         if (next < runs[0].end)
             runs[0].line = line_at(next, runs[0].end);
         else
@@ -162,12 +175,14 @@ int main(int argc, char **argv)
     uint64_t bytes;
     unsigned nr_runs;
 
-    if (argc != 2)
-        fail("usage: sort FILE");
+    if (argc < 2 || argc > 3 || (argc == 3 && strcmp(argv[2], "sum") != 0))
+        fail("usage: sort FILE [sum]");
     setvbuf(stdout, output, _IOFBF, sizeof(output));
     char *text = read_text(argv[1], &bytes);
     struct run *runs = make_runs(text, bytes, &nr_runs);
-    merge_runs(runs, nr_runs);
+    merge_runs(runs, nr_runs, argc == 3 ? sum_line : print_line);
+    if (argc == 3)
+        printf("%016lx\n", (unsigned long)sum);
     if (fflush(stdout))
         fail("sort: cannot write: %s", strerror(errno));
     return 0;
