@@ -1,4 +1,4 @@
-# faultvisor. Targets: all disk bench check check-source check-unit check-guests check-nested check-machines install uninstall clean.
+# faultvisor. Targets: all disk bench check check-source check-unit check-guests check-qemu check-nested check-machines install uninstall clean.
 # Variables: O= build folder, V=1 shows commands, SAN=address,undefined, PREFIX=, DESTDIR=, CC=, MUSL_CC=.
 # check-guests takes GUESTS='--only sort --jobs 2', options of tests/run-guests; bench takes BENCH='--quick', of scripts/bench.
 
@@ -39,7 +39,7 @@ MMU_BARE   := $(patsubst %,$(O)/bare/%.o,$(MMU_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs kernels disk bench check check-source check-unit check-guests check-nested check-machines install uninstall clean help
+.PHONY: all programs kernels disk bench check check-source check-unit check-guests check-qemu check-nested check-machines install uninstall clean help
 
 all: $(O)/faultvisor $(O)/guest/kernel.elf programs kernels
 programs: $(PROGRAMS)
@@ -153,6 +153,10 @@ check-guests: all disk
 	$(Q)tests/run-guests --build $(O) $(GUESTS) || bad=1; \
 		$(if $(GUESTS),,tests/trace-check --build $(O) || bad=1; tests/compare-check --build $(O) || bad=1;) exit $${bad:-0}
 
+# The same kernel and programs under plain QEMU, with no hypervisor of ours.
+check-qemu: all disk
+	$(Q)tests/run-guests --build $(O) --on qemu $(GUESTS)
+
 check-nested: all disk
 	$(Q)for on in svm svm-shadow vmx vmx-shadow; do tests/run-guests --build $(O) --on $$on $(GUESTS) || bad=1; done; exit $${bad:-0}
 
@@ -165,7 +169,7 @@ check-machines: $(O)/faultvisor
 	$(Q)env O=$(O) tests/nested-test
 
 check:
-	$(Q)O=$(O) tests/run-all check-source check-unit check-guests check-readme check-nested check-machines
+	$(Q)O=$(O) tests/run-all check-source check-unit check-guests check-qemu check-readme check-nested check-machines
 
 clean:
 	rm -rf $(O)

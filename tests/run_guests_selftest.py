@@ -143,6 +143,22 @@ class RunGuests(unittest.TestCase):
         self.expect_fail("standard output, line 1: b'hello you', not b'hello me'", "expect = golden greeting\nstatus = 3")
         self.expect_fail("what to expect is not known", "expect = golden none\nstatus = 3")
 
+    def test_under_qemu_only_what_is_not_about_faultvisor_runs(self):
+        self.write("bin/qemu-system-x86_64", "#!/bin/sh\nprintf 'hello %s\\n' you\nexit 7\n", 0o755)
+        self.keep(os, "environ", {**os.environ, "PATH": os.path.join(self.build, "bin") + ":" + os.environ["PATH"]})
+        config = ("[a]\nrun = bin/hello you\nmemory = 4M\nswap = 8M\ncounts = exits.total == 0\n[b]\ncommand = run\n"
+                  "[c]\nrun = bin/hello you\noptions = --timeout 2\n[d]\nrun = bin/hello me\nkernel = odd\n")
+        out, status = self.run_guests("", "--on", "qemu", config=config)
+        self.assertEqual(status, 0, out)
+        self.assertIn("PASS a.native qemu", out)
+        self.assertTrue(out.endswith("1 passed, 0 failed, 0 skipped\n"), out)
+
+    def test_without_qemu_all_is_skipped_with_the_reason(self):
+        self.keep(run_guests.machines.plain_qemu.shutil, "which", lambda name: None)
+        out, status = self.run_guests("", "--on", "qemu")
+        self.assertEqual(status, 0, out)
+        self.assertIn("SKIP greeting.native qemu (qemu-system-x86_64 is not installed)", out)
+
     def test_wrong_output_fails(self):
         self.write("behaviour/stdout", "hello me\n")
         self.expect_fail("standard output, line 1: b'hello me', not b'hello you'")

@@ -8,6 +8,8 @@ import queue
 import subprocess
 import threading
 
+from . import plain_qemu
+
 NESTED = ("svm", "svm-shadow", "vmx", "vmx-shadow")
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -46,6 +48,13 @@ def local_reason_against():
     except OSError as error:
         return f"/dev/kvm: {error.strerror}; {nested}"
     return ""
+
+
+def reason_against(on):
+    """Why nothing can run there, or "": an emulated machine may always be tried."""
+    if on == "qemu":
+        return plain_qemu.reason_against()
+    return local_reason_against() if on == "local" else ""
 
 
 class Local:
@@ -137,4 +146,4 @@ def in_threads(functions):
 
 
 def place(on, build, plan, results, jobs):
-    return Local(build, plan, results, jobs) if on == "local" else Nested(on, build, plan, results, jobs)
+    return Local(build, plan, results, jobs) if on in ("local", "qemu") else Nested(on, build, plan, results, jobs)

@@ -51,9 +51,9 @@ def case_script(case, sample):
     return f"{command} &\nrun=$!\nsleep {seconds}\nkill -{signal} $run\nwait $run\n"
 
 
-def write_plan(folder, cases, disks, sample):
+def write_plan(folder, cases, disks, sample, script_of=case_script):
     """Fill folder (made anew) with the cases that are to run, and with the disks and kernels that they name; sample is
-    the path of the sample disk, beside which the kernels are."""
+    the path of the sample disk, beside which the kernels are. script_of gives the script of a case."""
     shutil.rmtree(folder, ignore_errors=True)
     for sub in ("cases", "disks", "kernels"):
         os.makedirs(os.path.join(folder, sub))
@@ -67,7 +67,7 @@ def write_plan(folder, cases, disks, sample):
             for run in case.runs:
                 listing.write(f"{case.stanza.number('timeout', 60)} {run}\n")
                 with open(os.path.join(folder, "cases", run), "w", encoding="utf-8") as script:
-                    script.write(case_script(case, sample))
+                    script.write(script_of(case, sample))
     for name in {case.stanza.get("kernel") for case in cases if not case.skip} - {""}:
         shutil.copy(os.path.join(os.path.dirname(sample), "kernels", name + ".elf"), os.path.join(folder, "kernels"))
     for name in needed & set(disks):

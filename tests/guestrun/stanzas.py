@@ -8,6 +8,8 @@ import itertools
 import shlex
 from dataclasses import dataclass, field
 
+from . import plain_qemu
+
 KEYS = {"run", "command", "modes", "memory", "swap", "policies", "disk", "options", "timeout", "expect", "status",
         "stderr", "counts", "repeat", "may-differ", "skip", "json", "signal", "bad", "slow", "kernel"}
 MODE_KEYS = {"counts"}  # may also be given for one mode: counts-fv
@@ -119,7 +121,9 @@ def make_cases(stanzas, on, brief=False, modes=None, only=None):
         if brief and stanza.get("slow"):
             policies = policies[:1]
         stanza_modes = stanza.words("modes", "pv")
-        if stanza.get("command"):
+        if on == "qemu":
+            stanza_modes = [plain_qemu.MODE] if plain_qemu.is_for_it(stanza) else []
+        elif stanza.get("command"):
             stanza_modes = stanza_modes[:1]  # its mode is whatever the command says
         for mode, policy in itertools.product(stanza_modes, policies):
             if modes and mode not in modes:

@@ -1,0 +1,40 @@
+"""The stanzas under plain QEMU, with no hypervisor of ours: the same kernel file and disk, so the same output.
+
+Stanzas that are about faultvisor itself are not for it: its command line, its limits, what it does about a host's signal or
+a bad sector. Nor are kernels that boot in no way but a paravirtual one."""
+import os
+import shlex
+import shutil
+
+MODE = "native"
+RUN_QEMU = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "run-qemu")
+
+
+def reason_against():
+    """Why nothing can run, or ""."""
+    return "" if shutil.which("qemu-system-x86_64") else "qemu-system-x86_64 is not installed"
+
+
+def is_for_it(stanza):
+    about_faultvisor = any(stanza.get(key) for key in ("command", "signal", "bad", "json"))
+    own_kernel_is_native = not stanza.get("kernel") or "fv" in stanza.words("modes", "pv")
+    return not about_faultvisor and own_kernel_is_native and set(stanza.words("options")) <= {"--audit"}
+
+
+def script(case, sample):
+    """What runs a case. Swap is a file of the case's own."""
+    stanza, words, swap = case.stanza, [shlex.quote(RUN_QEMU)], ""
+    kernel = f'"$KERNELS/{stanza.get("kernel")}.elf"' if stanza.get("kernel") else os.path.join(os.path.dirname(sample),
+                                                                                            "guest/kernel.elf")
+    words += ["--timeout", str(stanza.number("timeout", 60)), "--kernel", kernel]
+    if stanza.get("memory"):
+        words += ["--memory", shlex.quote(stanza.get("memory"))]
+    if case.policy:
+        words += ["--policy", case.policy]
+    if stanza.get("disk", "sample") != "none":
+        words += ["--disk", f'"$DISKS/{stanza.get("disk", "sample")}.tar"']
+    if stanza.get("swap"):
+        swap = f'truncate -s {stanza.get("swap")} "$RESULT/swap"\n'
+        words += ["--swap", '"$RESULT/swap"']
+    command = " ".join(words + ["--"] + [shlex.quote(word) for word in stanza.argv])
+    return f'{swap}{command}\nstatus=$?\nrm -f "$RESULT/swap"\nexit $status\n'
