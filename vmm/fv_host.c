@@ -1,17 +1,8 @@
 /* The fully virtualized mode.
- *   1. what the shadow MMU asks of its owner
- *   2. what the virtual CPU asks
- *   3. memory for devices
- *   4. traps
- *   5. ports, registers of devices, stores to page tables
- *   6. interrupts
- *   7. counts, start, stop
- *
- * Machine memory, as KVM has it:
- *
- *   0             RAM: the guest's frames, the monitor's, and the shadow tables at the top
- *   WINDOW        all of it once more, read-only: here the shadow maps what is a page table of the guest
- *   DEVICES       nothing: here it maps what is a device, at its gpa + DEVICES */
+ *   1. traps
+ *   2. ports, registers of devices, stores to page tables
+ *   3. interrupts
+ *   4. counts, start, stop */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,174 +11,21 @@
 #include "vmm/fv_emulate.h"
 #include "vmm/fv_host.h"
 
-#define WINDOW  (1ull << 32)
-#define DEVICES (2ull << 32)
 /* How many tables one call shadows ahead of need: what a program touches while it starts, in both roles. */
-#define AHEAD  16
-#define NO_PFN (~0u)
+#define AHEAD 16
 
-static struct fv_host *host_of(const struct vmm *v)
-{
-    return v->mode_data;
-}
-
-/* 1. The shadow's owner. */
-
-static struct shadow_place host_place(void *ctx, pfn_t f)
-{
-    const struct domain *d = &((struct vmm *)ctx)->domain;
-    if (f.n < d->nr_frames)
-        return (struct shadow_place){ SHADOW_PLACE_RAM, d->p2m[f.n] };
-    if (pfn_to_gpa(f) - PC_MMIO_START < PC_MMIO_BYTES)
-        return (struct shadow_place){ SHADOW_PLACE_DEVICE, maddr_to_mfn(DEVICES + pfn_to_gpa(f)) };
-    return (struct shadow_place){ .kind = SHADOW_PLACE_NONE };
-}
-
-static void *host_guest_frame(void *ctx, pfn_t f)
-{
-    const struct domain *d = &((struct vmm *)ctx)->domain;
-    return f.n < d->nr_frames ? machine_frame(d->machine, d->p2m[f.n]) : NULL;
-}
-
-static const uint64_t *host_table(void *ctx, mfn_t m)
-{
-    return machine_frame(&((struct vmm *)ctx)->machine, m);
-}
-
-static void host_write_spte(void *ctx, maddr_t at, uint64_t spte)
-{
-    struct vmm *v = ctx;
-    uint64_t before = *(const uint64_t *)machine_at(&v->machine, at);
-    bool leaf = shadow_table_level(&host_of(v)->shadow, maddr_to_mfn(at)) == 1;
-    monitor_store(&v->monitor, at, spte, leaf && !(before & PTE_PRESENT) && (spte & PTE_PRESENT));
-}
-
-static void host_flush_page(void *ctx, gva_t a)
-{
-    monitor_flush_page(&((struct vmm *)ctx)->monitor, a);
-}
-
-static void host_flush_all(void *ctx)
-{
-    monitor_flush_all(&((struct vmm *)ctx)->monitor);
-}
-
-static bool host_owns_frame(void *ctx, mfn_t m)
-{
-    const struct vmm *v = ctx;
-    return m.n < v->machine.nr_mfns && host_of(v)->m2p[m.n] != NO_PFN;
-}
-
-static const struct shadow_ops shadow_ops = {
-    .place = host_place,
-    .guest_frame = host_guest_frame,
-    .table = host_table,
-    .write_spte = host_write_spte,
-    .flush_page = host_flush_page,
-    .flush_all = host_flush_all,
-    .owns_frame = host_owns_frame,
-};
-
-/* 2. The virtual CPU's owner. */
-
-static uint64_t host_segment_base(void *ctx, enum fv_segment s)
-{
-    const struct kvm_sregs *r = &((struct vmm *)ctx)->machine.run->s.regs.sregs;
-    return s == FV_FS ? r->fs.base : r->gs.base;
-}
-
-static void host_set_segment_base(void *ctx, enum fv_segment s, uint64_t base)
-{
-    struct vmm *v = ctx;
-    if (machine_set_msr(&v->machine, s == FV_FS ? MSR_FS_BASE : MSR_GS_BASE, base) < 0)
-        domain_crash(&v->domain, "the CPU refuses %#llx as base of a segment", (unsigned long long)base);
-}
-
-static void host_halt(void *ctx)
-{
-    struct vmm *v = ctx;
-    ledger_note_idle(&v->ledger);
-    if (pic_pending_vector(&host_of(v)->pc.pic) < 0 && !clock_wait())
-        domain_crash(&v->domain, "it halts, but nothing can wake it");
-}
-
-static void host_note_return(void *ctx)
-{
-    struct vmm *v = ctx;
-    struct fv_host *h = host_of(v);
-    if (!v->first_program_ns)
-        v->first_program_ns = clock_now_ns();
-    bool same_place = v->regs.rip == h->fault_rip && h->cpu.cr3 == h->fault_cr3;
-    trace_step(v->trace, STEP_RETURN_TRAPPED);
-    ledger_end(&v->ledger, same_place, h->fault_is_write_to_present);
-    trace_over(v->trace);
-}
-
-static void host_note_true_fault(void *ctx)
-{
-    trace_step(((struct vmm *)ctx)->trace, STEP_GUEST_WALKED);
-}
-
-static void tell_registers(const struct vmm *v)
-{
-    const struct cpu_regs *r = &v->regs;
-    const struct fv_cpu *c = &host_of(v)->cpu;
-    fail(0, "rip %016llx rflags %08llx cpl %u", (unsigned long long)r->rip,
-         (unsigned long long)fv_cpu_flags(c), c->cpl);
-    fail(0, "rax %016llx rbx %016llx rcx %016llx rdx %016llx", (unsigned long long)r->rax,
-         (unsigned long long)r->rbx, (unsigned long long)r->rcx, (unsigned long long)r->rdx);
-    fail(0, "rsi %016llx rdi %016llx rbp %016llx rsp %016llx", (unsigned long long)r->rsi,
-         (unsigned long long)r->rdi, (unsigned long long)r->rbp, (unsigned long long)r->rsp);
-    fail(0, "r8  %016llx r9  %016llx r10 %016llx r11 %016llx", (unsigned long long)r->r8,
-         (unsigned long long)r->r9, (unsigned long long)r->r10, (unsigned long long)r->r11);
-    fail(0, "r12 %016llx r13 %016llx r14 %016llx r15 %016llx", (unsigned long long)r->r12,
-         (unsigned long long)r->r13, (unsigned long long)r->r14, (unsigned long long)r->r15);
-    fail(0, "cr0 %08llx cr2 %016llx cr3 %08llx cr4 %08llx efer %04llx", (unsigned long long)c->cr0,
-         (unsigned long long)c->cr2, (unsigned long long)c->cr3, (unsigned long long)c->cr4,
-         (unsigned long long)c->efer);
-}
-
-static void host_crash(void *ctx, const char *reason)
-{
-    struct vmm *v = ctx;
-    tell_registers(v);
-    domain_crash(&v->domain, "%s (%s, rip %#llx)", reason,
-                 host_of(v)->cpu.cpl == 0 ? "in its kernel" : "in a program",
-                 (unsigned long long)v->regs.rip);
-}
-
-static const struct fv_cpu_ops cpu_ops = {
-    .segment_base = host_segment_base,
-    .set_segment_base = host_set_segment_base,
-    .halt = host_halt,
-    .note_return = host_note_return,
-    .note_true_fault = host_note_true_fault,
-    .crash = host_crash,
-};
-
-/* 3. What a device reads or writes. If it overwrites a page table, that has ceased to be one. */
-
-static void *device_memory(void *ctx, gpa_t a, uint64_t bytes, bool for_writing)
-{
-    struct vmm *v = ctx;
-    void *at = domain_memory(&v->domain, a, bytes);
-    if (at && for_writing && !shadow_give_up_table(&host_of(v)->shadow, gpa_to_pfn(a)))
-        return NULL;
-    return at;
-}
-
-/* 4. Traps. */
+/* 1. Traps. */
 
 static bool fv_in_kernel(const struct vmm *v)
 {
-    return host_of(v)->cpu.cpl == 0;
+    return fv_host_of(v)->cpu.cpl == 0;
 }
 
 /* The end of a single step that fv_enter began. Was it the trap of that? The interrupt that waits is
  * delivered now. */
 static bool end_step(struct vmm *v, const struct monitor_trap *t)
 {
-    struct fv_host *h = host_of(v);
+    struct fv_host *h = fv_host_of(v);
     if (!h->stepping)
         return false;
     h->stepping = false;
@@ -206,7 +44,7 @@ static enum exit_cause fv_classify(struct vmm *v, const struct monitor_trap *t, 
 {
     if (end_step(v, t))
         return EXIT_DRAIN;
-    if (!t || by_cpu != EXIT_EXCEPTION || !fv_cpu_decode(&host_of(v)->cpu, &insn, t->vector))
+    if (!t || by_cpu != EXIT_EXCEPTION || !fv_cpu_decode(&fv_host_of(v)->cpu, &insn, t->vector))
         return by_cpu;
     return EXIT_PRIVILEGED;
 }
@@ -220,7 +58,7 @@ static void account_alone(struct vmm *v, enum account a)
 
 static void fv_page_fault(struct vmm *v, const struct monitor_trap *t)
 {
-    struct fv_host *h = host_of(v);
+    struct fv_host *h = fv_host_of(v);
     bool from_program = !fv_in_kernel(v);
     uint64_t rip = v->regs.rip;
     if (fv_cpu_page_fault(&h->cpu, t->address, t->error)) {
@@ -242,7 +80,7 @@ static void fv_page_fault(struct vmm *v, const struct monitor_trap *t)
 
 static void fv_trap(struct vmm *v, const struct monitor_trap *t)
 {
-    struct fv_host *h = host_of(v);
+    struct fv_host *h = fv_host_of(v);
     bool from_program = !fv_in_kernel(v);
     if (t->vector == VEC_PF) {
         fv_page_fault(v, t);
@@ -261,12 +99,12 @@ static void fv_trap(struct vmm *v, const struct monitor_trap *t)
 
 static void fv_syscall(struct vmm *v)
 {
-    fv_cpu_syscall(&host_of(v)->cpu);
+    fv_cpu_syscall(&fv_host_of(v)->cpu);
 }
 
 static void fv_enter(struct vmm *v)
 {
-    struct fv_host *h = host_of(v);
+    struct fv_host *h = fv_host_of(v);
     mfn_t root = shadow_enter(&h->shadow);
     if (root.n != v->monitor.root.n)
         monitor_load_root(&v->monitor, root);
@@ -279,11 +117,11 @@ static void fv_enter(struct vmm *v)
     }
 }
 
-/* 5. Exits that do not pass the monitor. */
+/* 2. Exits that do not pass the monitor. */
 
 static void fv_port(struct vmm *v)
 {
-    struct fv_host *h = host_of(v);
+    struct fv_host *h = fv_host_of(v);
     pc_do_ports(&h->pc, v->machine.run);
     if (pic_pending_vector(&h->pc.pic) >= 0 && fv_cpu_takes_interrupts(&h->cpu))
         run_kick(v);
@@ -292,7 +130,7 @@ static void fv_port(struct vmm *v)
 static bool fv_is_table_store(const struct vmm *v)
 {
     uint64_t at = v->machine.run->mmio.phys_addr;
-    return at >= WINDOW && at < WINDOW + v->machine.nr_mfns * PAGE_SIZE && v->machine.run->mmio.is_write;
+    return at >= FV_WINDOW && at < FV_WINDOW + v->machine.nr_mfns * PAGE_SIZE && v->machine.run->mmio.is_write;
 }
 
 /* What a store to an entry says of the guest's kernel. */
@@ -308,7 +146,7 @@ static void infer_steps(struct trace *t, uint64_t was, uint64_t is)
 /* shadow_store, with its steps. */
 static bool store_with_steps(struct vmm *v, maddr_t at, gpa_t gpa, uint64_t value, unsigned size)
 {
-    struct shadow *s = &host_of(v)->shadow;
+    struct shadow *s = &fv_host_of(v)->shadow;
     const uint64_t *entry = machine_at(&v->machine, at & ~7ull);
     uint64_t was = *entry, plain = s->stats.stores_plain;
     trace_step(v->trace, STEP_STORE_TRAPPED);
@@ -322,9 +160,9 @@ static bool store_with_steps(struct vmm *v, maddr_t at, gpa_t gpa, uint64_t valu
 
 static void table_store(struct vmm *v, maddr_t at, uint64_t value, unsigned size)
 {
-    struct fv_host *h = host_of(v);
+    struct fv_host *h = fv_host_of(v);
     uint32_t frame = h->m2p[maddr_to_mfn(at).n];
-    if (frame == NO_PFN) {
+    if (frame == FV_NO_PFN) {
         domain_crash(&v->domain, "it stores to what is not its own (a bug of ours)");
         return;
     }
@@ -340,34 +178,34 @@ static void fv_mmio(struct vmm *v)
     if (run->mmio.is_write)
         memcpy(&value, run->mmio.data, run->mmio.len);
     if (fv_is_table_store(v)) {
-        table_store(v, run->mmio.phys_addr - WINDOW, value, run->mmio.len);
+        table_store(v, run->mmio.phys_addr - FV_WINDOW, value, run->mmio.len);
         return;
     }
-    if (run->mmio.phys_addr < DEVICES) {
+    if (run->mmio.phys_addr < FV_DEVICES) {
         domain_crash(&v->domain, "it uses machine memory that is not there, at %#llx",
                      (unsigned long long)run->mmio.phys_addr);
         return;
     }
-    pc_do_mmio(&host_of(v)->pc, run->mmio.phys_addr - DEVICES, run->mmio.is_write, run->mmio.len, &value);
+    pc_do_mmio(&fv_host_of(v)->pc, run->mmio.phys_addr - FV_DEVICES, run->mmio.is_write, run->mmio.len, &value);
     if (!run->mmio.is_write)
         memcpy(run->mmio.data, &value, run->mmio.len);
 }
 
-/* 6. Interrupts. */
+/* 3. Interrupts. */
 
 static bool fv_takes_events(const struct vmm *v)
 {
-    return fv_cpu_takes_interrupts(&host_of(v)->cpu);
+    return fv_cpu_takes_interrupts(&fv_host_of(v)->cpu);
 }
 
 static void fv_event(struct vmm *v)
 {
-    pc_tick(&host_of(v)->pc);
+    pc_tick(&fv_host_of(v)->pc);
 }
 
 static void fv_deliver_pending(struct vmm *v)
 {
-    struct fv_host *h = host_of(v);
+    struct fv_host *h = fv_host_of(v);
     if (v->domain.state != DOMAIN_RUNNING || pic_pending_vector(&h->pc.pic) < 0 ||
         !fv_cpu_takes_interrupts(&h->cpu))
         return;
@@ -377,11 +215,11 @@ static void fv_deliver_pending(struct vmm *v)
         ledger_begin(&v->ledger, ACCOUNT_TIMER, clock_now_ns());
 }
 
-/* 7. Counts, start, stop. */
+/* 4. Counts, start, stop. */
 
 static void fv_each_count(const struct vmm *v, mode_count_fn *each, void *arg)
 {
-    const struct fv_host *h = host_of(v);
+    const struct fv_host *h = fv_host_of(v);
     const struct shadow_stats *s = &h->shadow.stats;
     const struct {
         const char *name;
@@ -417,7 +255,7 @@ static void report_disagreement(void *arg, const char *text, uint64_t n)
 
 static unsigned fv_audit(struct vmm *v)
 {
-    struct shadow *s = &host_of(v)->shadow;
+    struct shadow *s = &fv_host_of(v)->shadow;
     shadow_enter(s);
     return shadow_audit(s, report_disagreement, NULL);
 }
@@ -443,10 +281,10 @@ static int make_shadow(struct vmm *v, struct fv_host *h)
 {
     struct shadow *s = &h->shadow;
     *s = (struct shadow){
-        .ops = &shadow_ops,
+        .ops = &fv_shadow_ops,
         .ctx = v,
         .nr_pfns = v->domain.nr_frames,
-        .window = WINDOW >> PAGE_SHIFT,
+        .window = FV_WINDOW >> PAGE_SHIFT,
         .first_frame = v->own_frames,
         .nr_frames = (uint32_t)fv_nr_own_frames(v->options),
         .ahead = AHEAD,
@@ -465,7 +303,7 @@ static int make_cpu(struct vmm *v, struct fv_host *h, const struct native_layout
     h->counts = calloc(FV_NR_INSTRUCTIONS, sizeof(h->counts[0]));
     if (!h->counts)
         return fail(ENOMEM, "cannot make a virtual CPU");
-    h->cpu = (struct fv_cpu){ .ops = &cpu_ops,
+    h->cpu = (struct fv_cpu){ .ops = &fv_host_cpu_ops,
                               .ctx = v,
                               .shadow = &h->shadow,
                               .regs = &v->regs,
@@ -485,7 +323,7 @@ static int fv_start(struct vmm *v, const struct kernel_image *kernel)
     struct native_layout layout;
     int err = kernel_image_require_native(kernel);
     if (!err)
-        err = machine_add_window(&v->machine, WINDOW);
+        err = machine_add_window(&v->machine, FV_WINDOW);
     if (!err)
         err = native_build_domain(v, kernel, &layout);
     if (!err)
@@ -496,13 +334,13 @@ static int fv_start(struct vmm *v, const struct kernel_image *kernel)
         err = make_cpu(v, h, &layout);
     if (err)
         return err;
-    pc_init(&h->pc, v, device_memory, v);
+    pc_init(&h->pc, v, fv_device_memory, v);
     return monitor_start(&v->monitor, shadow_enter(&h->shadow));
 }
 
 static void fv_stop(struct vmm *v)
 {
-    struct fv_host *h = host_of(v);
+    struct fv_host *h = fv_host_of(v);
     if (h) {
         free(h->m2p);
         free(h->counts);
