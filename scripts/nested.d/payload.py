@@ -15,7 +15,7 @@ class PayloadError(Exception):
 
 
 def split_file_option(option):
-    """PATH[=DEST] as (path, place in the machine). DEST is below /work unless it starts with a slash, and
+    """PATH[=DEST] as (path, place in the machine). DEST is below /job unless it starts with a slash, and
     names a folder to put PATH into if it ends with one."""
     path, equals, place = option.rpartition("=")
     if not equals or os.path.exists(option):
@@ -25,7 +25,7 @@ def split_file_option(option):
     name = os.path.basename(os.path.abspath(path))
     if place == "" or place.endswith("/"):
         place += name
-    return path, os.path.normpath(os.path.join("/work", place))
+    return path, os.path.normpath(os.path.join("/job", place))
 
 
 def _is_executable_elf(path):
@@ -61,7 +61,7 @@ def write(path, substrate, command, gets, files, faultvisor):
     with open(path, "wb") as out:
         w = archive.Writer(out)
         w.data("nested/config", f"SUBSTRATE={substrate}\n".encode())
-        w.data("nested/command", f"cd /work\nexec {shlex.join(command)}\n".encode())
+        w.data("nested/command", f"cd /job\nexec {shlex.join(command)}\n".encode())
         w.data("nested/get", "".join(get + "\n" for get in gets).encode())
         w.directory("work")
         if os.path.exists(faultvisor):

@@ -106,11 +106,11 @@ class Nested:
         self.on, self.build, self.plan, self.results, self.jobs = on, build, plan, results, jobs
 
     def _command(self, runs, out):
-        settings = [f"SLOWER={self.slower}", "BRIEF=1", "FAULTVISOR=faultvisor", "DISKS=/work/disks"]
+        settings = [f"SLOWER={self.slower}", "BRIEF=1", "FAULTVISOR=faultvisor", "DISKS=/job/disks"]
         sample = sample_disk(self.on, self.build)
         return [os.path.join(REPO, "scripts", "nested"), "--on", self.on, "--build", self.build, "--memory",
                 str(self.memory_mib), "--timeout", str(self.timeout_s), "--file", f"{self.plan}=plan", "--file",
-                f"{sample}=disks/sample.tar", "--get", "/work/results", "--out", out, "--", "env", *settings, "sh",
+                f"{sample}=disks/sample.tar", "--get", "/job/results", "--out", out, "--", "env", *settings, "sh",
                 "plan/guest-exec.sh", "plan", "results", "disks", *runs]
 
     def _work_off(self, cases, done, out, log):
