@@ -63,7 +63,7 @@ def write(path, substrate, command, gets, files, faultvisor):
         w.data("nested/config", f"SUBSTRATE={substrate}\n".encode())
         w.data("nested/command", f"cd /job\nexec {shlex.join(command)}\n".encode())
         w.data("nested/get", "".join(get + "\n" for get in gets).encode())
-        w.directory("work")
+        w.directory("job")
         if os.path.exists(faultvisor):
             files = [(faultvisor, "/usr/bin/faultvisor"), *files]
         for source, place in files:
