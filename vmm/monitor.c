@@ -236,6 +236,13 @@ static void write_stack(struct monitor *mon, const struct cpu_regs *g)
     saved[4] = g->rdi;
 }
 
+/* The monitor reads the addresses to flush right behind the stores. */
+static void move_flushes(struct monitor *mon)
+{
+    for (unsigned i = 0; i < mon->nr_flushes; i++)
+        *work_at(mon, mon->nr_stores * 16 + i * 8) = *work_at(mon, MAX_STORES * 16 + i * 8);
+}
+
 void monitor_resume(struct monitor *mon, const struct cpu_regs *guest)
 {
     struct kvm_run *run = mon->machine->run;
@@ -255,6 +262,7 @@ void monitor_resume(struct monitor *mon, const struct cpu_regs *guest)
         r->rsp = top - 48;
         r->rax = mfn_to_maddr(mon->root);
     } else {
+        move_flushes(mon);
         r->rip = code_gva(mon, mon->leaving        ? monitor_code_resume_leave
                                : mon->root_pending ? monitor_code_resume_stores
                                                    : monitor_code_resume_pages);
