@@ -151,7 +151,7 @@ check-unit: $(TESTS)
 
 check-guests: all disk
 	$(Q)tests/run-guests --build $(O) $(GUESTS) || bad=1; \
-		$(if $(GUESTS),,tests/trace-check --build $(O) || bad=1; tests/compare-check --build $(O) || bad=1;) exit $${bad:-0}
+		$(if $(GUESTS),,for t in trace compare growth; do tests/$$t-check --build $(O) || bad=1; done;) exit $${bad:-0}
 
 # The same kernel and programs under plain QEMU, with no hypervisor of ours.
 check-qemu: all disk

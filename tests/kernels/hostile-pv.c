@@ -1,5 +1,5 @@
-/* The hostile paravirtual guest: hypercalls of all kinds with arguments that no kernel would pass, and stores into its own
- * memory, at random. What becomes of it does not matter, but the host and its audit.
+/* The hostile paravirtual guest: hypercalls of all kinds with arguments that no kernel would pass, and stores
+ * into its own memory, at random. What becomes of it does not matter, but the host and its audit.
  *
  *     hostile-pv SEED STEPS
  *
@@ -26,9 +26,12 @@ static const struct {
     uint32_t name_size, desc_size, type;
     char name[12];
     struct pv_note desc;
-} note __attribute__((section(".note.faultvisor"), used, aligned(4))) = {
-    sizeof(PV_NOTE_NAME), sizeof(struct pv_note), PV_NOTE_ENTRY, PV_NOTE_NAME, { PV_ABI_VERSION, (uint64_t)start }
-};
+} note
+    __attribute__((section(".note.faultvisor"), used, aligned(4))) = { sizeof(PV_NOTE_NAME),
+                                                                       sizeof(struct pv_note),
+                                                                       PV_NOTE_ENTRY,
+                                                                       PV_NOTE_NAME,
+                                                                       { PV_ABI_VERSION, (uint64_t)start } };
 
 static const struct pv_start_info *info;
 static uint64_t dice;
@@ -74,9 +77,15 @@ static int64_t hypercall4(uint64_t op, uint64_t a, uint64_t b, uint64_t c, uint6
     int64_t result;
 
     if (op & 1)
-        __asm__ volatile("syscall" : "=a"(result) : "a"(op), "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");
+        __asm__ volatile("syscall"
+                         : "=a"(result)
+                         : "a"(op), "D"(a), "S"(b), "d"(c), "r"(r10)
+                         : "rcx", "r11", "memory");
     else
-        __asm__ volatile("int3" : "=a"(result) : "a"(op), "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");
+        __asm__ volatile("int3"
+                         : "=a"(result)
+                         : "a"(op), "D"(a), "S"(b), "d"(c), "r"(r10)
+                         : "rcx", "r11", "memory");
     return result;
 }
 
@@ -185,7 +194,8 @@ static unsigned some_index(void)
 
 static void make_read_only(uint64_t frame)
 {
-    hypercall(PV_UPDATE_VA, (uint64_t)frame_at(frame), mfn_of(frame) << PAGE_SHIFT | PTE_PRESENT | PTE_USER | PTE_NX);
+    hypercall(PV_UPDATE_VA, (uint64_t)frame_at(frame),
+              mfn_of(frame) << PAGE_SHIFT | PTE_PRESENT | PTE_USER | PTE_NX);
 }
 
 static void make_writable(uint64_t frame)
@@ -242,7 +252,8 @@ static void become_root(void)
     }
     make_read_only(frame);
     hypercall(PV_PIN, mfn_of(frame), 4);
-    if (frame_at(frame)[511] == frame_at(info->root_pfn)[511] && frame_at(frame)[272] == frame_at(info->root_pfn)[272])
+    if (frame_at(frame)[511] == frame_at(info->root_pfn)[511] &&
+        frame_at(frame)[272] == frame_at(info->root_pfn)[272])
         use_roots(mfn_of(frame), once_in(2) ? mfn_of(frame) : once_in(2) ? some_mfn() : PV_NO_ROOT);
 }
 
@@ -261,7 +272,8 @@ static void update_tables(void)
         updates[i].at = once_in(32) ? some_number() : table << PAGE_SHIFT | some_index() * sizeof(uint64_t);
         updates[i].entry = some_entry();
     }
-    hypercall(PV_MMU_UPDATE, once_in(32) ? some_number() : (uint64_t)updates, once_in(32) ? some_number() : n);
+    hypercall(PV_MMU_UPDATE, once_in(32) ? some_number() : (uint64_t)updates,
+              once_in(32) ? some_number() : n);
 }
 
 /* 4. */
@@ -321,7 +333,9 @@ static void enter_user(void)
 
     if (!has_user_root)
         return;
-    frame = (struct pv_frame){ .rip = any(8) << 12, .rsp = some_number(), .rflags = next(), .mode = PV_MODE_USER };
+    frame = (struct pv_frame){
+        .rip = any(8) << 12, .rsp = some_number(), .rflags = next(), .mode = PV_MODE_USER
+    };
     frame.rip = once_in(4) ? some_number() & ~(1ull << 47) >> 1 : frame.rip;
     if (!gva_is_canonical(frame.rip))
         frame.rip = 0;
@@ -330,7 +344,8 @@ static void enter_user(void)
 
 static void store_somewhere(void)
 {
-    attempt(once_in(2) ? read_word : write_word, (uint64_t)frame_at(pool_frame()) + any(PAGE_SIZE - 8), some_entry());
+    attempt(once_in(2) ? read_word : write_word, (uint64_t)frame_at(pool_frame()) + any(PAGE_SIZE - 8),
+            some_entry());
     if (once_in(16))
         attempt(write_word, some_number(), next());
 }
@@ -340,14 +355,18 @@ static void drive_disk(void)
     static struct pv_disk_queue queue;
     uint64_t ring = pool_frame() * PAGE_SIZE;
 
-    queue = (struct pv_disk_queue){ .size = 1ull << any(10), .desc = ring, .avail = ring + 2048,
+    queue = (struct pv_disk_queue){ .size = 1ull << any(10),
+                                    .desc = ring,
+                                    .avail = ring + 2048,
                                     .used = once_in(2) ? ring + 3072 : pool_frame() * PAGE_SIZE };
     for (uint64_t i = 0; i < 3; i++) {
         uint64_t flags = (i < 2) | (i > 0 ? 2 : 0);
 
         store_word(PV_LINEAR_BASE + ring + i * 16, once_in(8) ? some_number() : pool_frame() * PAGE_SIZE);
-        store_word(PV_LINEAR_BASE + ring + i * 16 + 8,
-                   (i == 0 ? 16 : i == 2 ? 1 : (1 + any(8)) * 512) | flags << 32 | (i + 1) << 48);
+        store_word(PV_LINEAR_BASE + ring + i * 16 + 8, (i == 0   ? 16
+                                                        : i == 2 ? 1
+                                                                 : (1 + any(8)) * 512) |
+                                                           flags << 32 | (i + 1) << 48);
     }
     store_word(PV_LINEAR_BASE + ring + 2048, (1 + any(3)) << 16);
     hypercall(PV_DISK_SETUP, once_in(8) ? some_number() : 0, once_in(8) ? some_number() : (uint64_t)&queue);
@@ -396,9 +415,10 @@ static void set_traps(void)
 
 void start(const struct pv_start_info *start_info)
 {
-    static void (*const steps[])(void) = { become_table,  become_table, cease_to_be_table, become_root, back_to_first_root,
-                                           update_tables, update_tables, update_tables,    call_anything, call_many,
-                                           enter_user,    store_somewhere, store_somewhere, drive_disk, say_something };
+    static void (*const steps[])(
+        void) = { become_table,  become_table,    cease_to_be_table, become_root,   back_to_first_root,
+                  update_tables, update_tables,   update_tables,     call_anything, call_many,
+                  enter_user,    store_somewhere, store_somewhere,   drive_disk,    say_something };
     uint64_t nr_steps;
 
     info = start_info;

@@ -25,8 +25,9 @@ extern char hostile_snippets[], copy_words[];
 /* User mode's code and stack lie where the tables say, if they say so: else that is one more fault. */
 static void enter_user(gva_t rip)
 {
-    struct cpu_regs regs = { .rip = rip, .rsp = some_address(), .rdi = some_address(), .rsi = some_entry(),
-                             .rflags = RFLAGS_FIXED };
+    struct cpu_regs regs = {
+        .rip = rip, .rsp = some_address(), .rdi = some_address(), .rsi = some_entry(), .rflags = RFLAGS_FIXED
+    };
 
     if (once_in(8))
         regs.rflags |= random_next(&dice) & (RFLAGS_TF | RFLAGS_DF | RFLAGS_AC | RFLAGS_RF);
@@ -38,7 +39,8 @@ void access_by_user(void)
     gpa_t code = pool_frame();
     gva_t a = (some_address() & ~PAGE_MASK) | page_offset((gva_t)hostile_snippets);
 
-    memcpy((char *)phys(code) + page_offset((gva_t)hostile_snippets) % (PAGE_SIZE - 64), hostile_snippets, 32);
+    memcpy((char *)phys(code) + page_offset((gva_t)hostile_snippets) % (PAGE_SIZE - 64), hostile_snippets,
+           32);
     enter_user(a);
 }
 
@@ -60,8 +62,8 @@ void copy_between_tables(void)
     attempt(copy_words, some_address(), (uint64_t)phys(pool_frame()));
 }
 
-/* One fault after the other, for ever, but that it counts: each is taken on a stack in a page that the next one maps
- * elsewhere. */
+/* One fault after the other, for ever, but that it counts: each is taken on a stack in a page that the next
+ * one maps elsewhere. */
 void loop_in_faults(void)
 {
     for (unsigned i = 0; i < 2000; i++) {

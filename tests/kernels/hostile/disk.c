@@ -49,7 +49,8 @@ static void make_request(gpa_t ring)
     } *descriptors = phys(ring);
 
     for (uint16_t i = 0; i < 3; i++) {
-        descriptors[i].address = once_in(8) ? some_number() : some_frame() + (once_in(4) ? any(PAGE_SIZE) : 0);
+        descriptors[i].address =
+            once_in(8) ? some_number() : some_frame() + (once_in(4) ? any(PAGE_SIZE) : 0);
         descriptors[i].bytes = i == 0 ? 16 : i == 2 ? 1 : (uint32_t)(1 + any(8)) * 512;
         descriptors[i].flags = (uint16_t)((i < 2) | (i > 0 ? 2 : 0)); /* next; the device writes */
         descriptors[i].next = once_in(16) ? (uint16_t)any(8) : (uint16_t)(i + 1);

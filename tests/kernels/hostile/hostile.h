@@ -1,19 +1,19 @@
-/* The hostile guest: it makes its page tables, its descriptors and its devices' queues out of what no kernel would. What
- * becomes of it does not matter: it may end itself, or be ended with a named reason. What matters is the host.
+/* The hostile guest: it makes its page tables, its descriptors and its devices' queues out of what no kernel
+ * would. What becomes of it does not matter: it may end itself, or be ended with a named reason. What matters
+ * is the host.
  *
- *   main.c       hostile SEED STEPS: steps at random, by weight; at last, by the seed, one that it cannot survive
- *   values.c     numbers that are worth trying: entries, frames, addresses
- *   tables.c     entries, roots, stores
- *   accesses.c   memory, by the kernel and by user mode; running data as code
- *   registers.c  control registers, MSRs, descriptor tables, stacks
- *   disk.c       registers and queues of the disks */
+ *   main.c       hostile SEED STEPS: steps at random, by weight; at last, by the seed, one that it cannot
+ * survive values.c     numbers that are worth trying: entries, frames, addresses tables.c     entries, roots,
+ * stores accesses.c   memory, by the kernel and by user mode; running data as code registers.c  control
+ * registers, MSRs, descriptor tables, stacks disk.c       registers and queues of the disks */
 #pragma once
 #include "native_insn.h"
 #include "native_kernel.h"
 
 extern struct random dice;
 
-/* 1. Values. Frames of the pool are tables and pages in turn. some_frame: also its own code, what does not exist, devices. */
+/* 1. Values. Frames of the pool are tables and pages in turn. some_frame: also its own code, what does not
+ * exist, devices. */
 #define POOL_START  (4ull << 20)
 #define POOL_FRAMES 32
 
@@ -32,6 +32,7 @@ extern bool is_tame;
 void store_entry(void);
 void store_many(void);
 void store_oddly(void);
+void store_rarely(void);
 void link_path(void);
 void change_root(void);
 void flush_something(void);

@@ -9,16 +9,16 @@ static const struct {
     unsigned weight;
     step_fn *step;
 } steps[] = {
-    { 30, store_entry },      { 4, store_many },     { 6, store_oddly },     { 12, link_path },
-    { 6, change_root },       { 6, flush_something }, { 40, access_memory },  { 16, access_by_user },
-    { 1, run_data },          { 3, run_data_by_user }, { 4, copy_between_tables }, { 2, write_control_register },
-    { 2, write_msr },         { 2, move_trap_stack }, { 1, spoil_gate },      { 2, call_system },
-    { 3, drive_disk },
+    { 30, store_entry }, { 4, store_many },       { 6, store_oddly },         { 12, link_path },
+    { 6, change_root },  { 6, flush_something },  { 40, access_memory },      { 16, access_by_user },
+    { 1, run_data },     { 3, run_data_by_user }, { 4, copy_between_tables }, { 2, write_control_register },
+    { 2, write_msr },    { 2, move_trap_stack },  { 1, spoil_gate },          { 2, call_system },
+    { 3, drive_disk },   { 1, store_rarely },
 };
 
 static step_fn *const ends[] = {
-    lose_idt,         lose_gdt,          lose_tss,       lose_trap_stack, lose_root,
-    lose_own_mapping, use_reserved_slot, loop_in_faults,
+    lose_idt,  lose_gdt,         lose_tss,          lose_trap_stack,
+    lose_root, lose_own_mapping, use_reserved_slot, loop_in_faults,
 };
 
 static void step(void)

@@ -47,8 +47,10 @@ static uint64_t write_any_msr(uint64_t msr, uint64_t value)
 
 void write_msr(void)
 {
-    static const uint32_t msrs[] = { MSR_STAR, MSR_LSTAR, 0xc0000083, MSR_SFMASK, MSR_FS_BASE, MSR_GS_BASE,
-                                     MSR_KERNEL_GS_BASE, 0x10, 0x1b, 0x277, 0xc0000103, 0x174, 0x4b564d00 };
+    static const uint32_t msrs[] = { MSR_STAR,    MSR_LSTAR,   0xc0000083,         MSR_SFMASK,
+                                     MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, 0x10,
+                                     0x1b,        0x277,       0xc0000103,         0x174,
+                                     0x4b564d00 };
 
     if (once_in(4))
         attempt(write_any_msr, random_next(&dice) & 0xffffffff, some_number());
@@ -133,7 +135,8 @@ static void load_idt(uint64_t base, uint16_t limit)
 
 void lose_idt(void)
 {
-    load_idt(once_in(2) ? some_address() : (uint64_t)phys(pool_frame()), once_in(2) ? 0xfff : (uint16_t)any(512));
+    load_idt(once_in(2) ? some_address() : (uint64_t)phys(pool_frame()),
+             once_in(2) ? 0xfff : (uint16_t)any(512));
 }
 
 void lose_gdt(void)

@@ -69,7 +69,34 @@ void store_oddly(void)
         __asm__ volatile("rep stosb" : "+D"(at), "+c"(n) : "a"(value) : "memory");
         break;
     default:
-        __asm__ volatile("movups (%1), %%xmm0; movups %%xmm0, (%0)" : : "r"(at), "r"(phys(pool_frame())) : "memory");
+        __asm__ volatile("movups (%1), %%xmm0; movups %%xmm0, (%0)"
+                         :
+                         : "r"(at), "r"(phys(pool_frame()))
+                         : "memory");
+    }
+}
+
+/* By instructions that are seldom known to those who emulate stores: they may be the end. */
+void store_rarely(void)
+{
+    char *at = (char *)phys(pool_frame()) + any(6) * 512; /* not over a kernel's slot */
+    uint64_t low = some_entry(), high = some_entry();
+
+    switch (any(is_tame ? 1 : 4)) {
+    case 2:
+        __asm__ volatile("fxsave (%0)" : : "r"(at) : "memory");
+        break;
+    case 1:
+        __asm__ volatile("lock cmpxchg16b (%2)"
+                         : "+a"(low), "+d"(high)
+                         : "r"(at), "b"(low), "c"(high)
+                         : "memory", "cc");
+        break;
+    case 0:
+        __asm__ volatile("movnti %1, (%0)" : : "r"(at), "r"(low) : "memory");
+        break;
+    default:
+        __asm__ volatile("fnsave (%0)" : : "r"(at) : "memory");
     }
 }
 
@@ -84,7 +111,8 @@ void link_path(void)
 
         if (level == PT_LEVELS && pt_index(a, level) == KERNEL_SLOT)
             return;
-        store(table, pt_index(a, level), next | PTE_PRESENT | PTE_WRITE | PTE_USER | (once_in(2) ? PTE_ACCESSED | PTE_DIRTY : 0));
+        store(table, pt_index(a, level),
+              next | PTE_PRESENT | PTE_WRITE | PTE_USER | (once_in(2) ? PTE_ACCESSED | PTE_DIRTY : 0));
         table = next;
     }
 }

@@ -18,7 +18,8 @@ gpa_t pool_frame(void)
 
 static gpa_t own_frame(void)
 {
-    const void *const parts[] = { boot_root, idt, &tss, trap_stack, kernel_stack_guard + PAGE_SIZE, image_start, image_data };
+    const void *const parts[] = { boot_root,   idt,       &tss, trap_stack, kernel_stack_guard + PAGE_SIZE,
+                                  image_start, image_data };
     gpa_t part = gpa_of(parts[any(sizeof(parts) / sizeof(parts[0]))]);
 
     return part & ~PAGE_MASK;
@@ -28,7 +29,7 @@ static gpa_t own_frame(void)
 static gpa_t odd_frame(void)
 {
     static const gpa_t odd[] = { 0xfeb00000, 0xfeb01000, 0xfee00000, 0xfec00000, 0xfffbc000, 0xfffff000,
-                                 1ull << 32, 1ull << 33,  3ull << 32, 0xa0000,    0 };
+                                 1ull << 32, 1ull << 33, 3ull << 32, 0xa0000,    0 };
     gpa_t a = odd[any(sizeof(odd) / sizeof(odd[0]))];
 
     return once_in(2) ? a : a + any(64) * PAGE_SIZE;
@@ -58,7 +59,8 @@ uint64_t some_entry(void)
     case 0:
         return is_tame ? bits & ~PTE_PRESENT : bits;
     case 1:
-        return (is_tame ? bits & ~PTE_FRAME_MASK & ~PTE_LARGE : bits) | some_frame() | PTE_PRESENT | PTE_ACCESSED;
+        return (is_tame ? bits & ~PTE_FRAME_MASK & ~PTE_LARGE : bits) | some_frame() | PTE_PRESENT |
+               PTE_ACCESSED;
     case 2:
         return some_frame() | (bits & (PAGE_MASK | PTE_NX)) | PTE_PRESENT;
     case 3:
@@ -77,7 +79,8 @@ static uint64_t some_index(void)
     return once_in(8) ? any(PT_ENTRIES) : few[any(8)];
 }
 
-/* Tame runs seldom name what does not exist, since that is the end of them. Seldom in the reserved slot, which is the end, and never in PVM's own. */
+/* Tame runs seldom name what does not exist, since that is the end of them. Seldom in the reserved slot,
+ * which is the end, and never in PVM's own. */
 gva_t some_address(void)
 {
     uint64_t slot = some_index();

@@ -1,12 +1,14 @@
-/* What native test kernels stand on: an ordinary PC in long mode, started as the real kernel is (guest/native_boot.S), with
- * the real kernel's console, messages and exit port, but with traps that a test may take on purpose.
+/* What native test kernels stand on: an ordinary PC in long mode, started as the real kernel is
+ * (guest/native_boot.S), with the real kernel's console, messages and exit port, but with traps that a test
+ * may take on purpose.
  *
  *   start.c             entry, memory map, command line, the end
  *   traps.S, traps.c    attempts: run something, and tell how it was interrupted
  *   random.c            numbers from a seed
  *
- * Memory: the boot tables map the first GiB at KERNEL_BASE, in 2 MiB pages, for the kernel alone, writable and executable;
- * guest memory is reached there. The rest of the address space is the test's. Interrupts are never on. */
+ * Memory: the boot tables map the first GiB at KERNEL_BASE, in 2 MiB pages, for the kernel alone, writable
+ * and executable; guest memory is reached there. The rest of the address space is the test's. Interrupts are
+ * never on. */
 #pragma once
 #include "cpu_regs.h"
 #include "image.h"
@@ -17,7 +19,7 @@
 /* 1. The test itself: argc words of the command line behind "--". Returns the exit status. */
 int test_main(int argc, const char *const *argv);
 
-extern gpa_t memory_end; /* RAM is below it, without holes that a test would meet */
+extern gpa_t memory_end;    /* RAM is below it, without holes that a test would meet */
 extern uint64_t *boot_root; /* that it was started with */
 
 static inline void *phys(gpa_t a)
@@ -41,7 +43,8 @@ static inline uint64_t cr3_read(void)
 /* The decimal number that word is, or panic. */
 uint64_t parse_number(const char *word);
 
-/* 2. Attempts. A trap inside one ends it, wherever the kernel's stack pointer is by then; a trap outside is a panic. */
+/* 2. Attempts. A trap inside one ends it, wherever the kernel's stack pointer is by then; a trap outside is a
+ * panic. */
 struct trap {
     struct cpu_regs regs;
     uint64_t cs, ss;
@@ -56,10 +59,12 @@ struct trap {
 void traps_init(void);
 /* Calls function(a, b) in the kernel. */
 struct trap attempt(void *function, uint64_t a, uint64_t b);
-/* Goes on in user mode with these registers (rip, rsp, rdi, rsi, rflags count), until it traps: by INT3, if all goes well. */
+/* Goes on in user mode with these registers (rip, rsp, rdi, rsi, rflags count), until it traps: by INT3, if
+ * all goes well. */
 struct trap attempt_user(const struct cpu_regs *regs);
 
-/* Single instructions for attempts, with the address in rdi and a value in rsi: to be called in the kernel. */
+/* Single instructions for attempts, with the address in rdi and a value in rsi: to be called in the kernel.
+ */
 extern char access_read[], access_write[], access_fetch[];
 
 /* The IDT, the TSS and the stack of traps, for tests that break them. */

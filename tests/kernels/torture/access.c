@@ -103,7 +103,8 @@ static struct trap access_by_kernel(gva_t a, uint32_t access, uint64_t value)
 
 /* 3. */
 
-static void check_success(const struct trap *t, const struct walk *k, gva_t a, uint32_t access, uint64_t value)
+static void check_success(const struct trap *t, const struct walk *k, gva_t a, uint32_t access,
+                          uint64_t value)
 {
     check(t->vector == NO_TRAP, "0x%lx, access %x: trap %lu, error %lx, address 0x%lx, where none is due", a,
           access, t->vector, t->error, t->address);
@@ -113,7 +114,8 @@ static void check_success(const struct trap *t, const struct walk *k, gva_t a, u
     check(t->result == value, "0x%lx (gpa 0x%lx) reads as 0x%lx, not 0x%lx", a, k->to, t->result, value);
 }
 
-/* A reserved bit is found in an entry that is present, and the manual has P set then; QEMU's own CPU leaves it clear. */
+/* A reserved bit is found in an entry that is present, and the manual has P set then; QEMU's own CPU leaves
+ * it clear. */
 static uint64_t error_by_manual(const struct trap *t)
 {
     return t->error & PF_ERR_RESERVED ? t->error | PF_ERR_PRESENT : t->error;
@@ -174,7 +176,7 @@ void check_faults(gva_t a, uint32_t access, uint32_t error)
 {
     struct walk k = walk_tables(root, a, access);
 
-    check(!k.works && k.error == error, "0x%lx, access %x: the model has error %x, not %x", a, access, k.error,
-          error);
+    check(!k.works && k.error == error, "0x%lx, access %x: the model has error %x, not %x", a, access,
+          k.error, error);
     check_access(a, access, 0);
 }

@@ -1,11 +1,11 @@
 /* One frame at several addresses; one table in several places; a table that maps itself. */
 #include "torture.h"
 
-#define A        gva_at(5, 0, 0, 0)
-#define B        gva_at(6, 1, 2, 3)
-#define C        gva_at(300, 4, 4, 4) /* in the upper half */
-#define D        gva_at(5, 7, 0, 0)
-#define SELF     200 /* the root's slot that holds the root */
+#define A    gva_at(5, 0, 0, 0)
+#define B    gva_at(6, 1, 2, 3)
+#define C    gva_at(300, 4, 4, 4) /* in the upper half */
+#define D    gva_at(5, 7, 0, 0)
+#define SELF 200 /* the root's slot that holds the root */
 
 static void one_frame(gpa_t page)
 {
@@ -70,7 +70,9 @@ static void one_tree(gpa_t page)
 /* Through the slot SELF: entries of all levels, as data, at addresses of their own. */
 static uint64_t self_address(gva_t a, int level)
 {
-    unsigned path[] = { SELF, SELF, SELF, SELF, pt_index(a, 4), pt_index(a, 3), pt_index(a, 2), pt_index(a, 1) };
+    unsigned path[] = {
+        SELF, SELF, SELF, SELF, pt_index(a, 4), pt_index(a, 3), pt_index(a, 2), pt_index(a, 1)
+    };
     const unsigned *p = &path[4 - level];
 
     return gva_at(p[0], p[1], p[2], p[3]) + p[4] * sizeof(uint64_t);

@@ -1,5 +1,5 @@
-/* Accessed and dirty bits: when they come, that they come again, and when they do not come. check_access() looks at
- * those of its own walk; here the ones beside it are looked at, too. */
+/* Accessed and dirty bits: when they come, that they come again, and when they do not come. check_access()
+ * looks at those of its own walk; here the ones beside it are looked at, too. */
 #include "torture.h"
 
 #define A gva_at(2, 3, 4, 5)

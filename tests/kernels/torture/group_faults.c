@@ -1,4 +1,5 @@
-/* Faults that need more than one plain access: in the middle of an instruction, on the stack, by wrong addresses. */
+/* Faults that need more than one plain access: in the middle of an instruction, on the stack, by wrong
+ * addresses. */
 #include "torture.h"
 
 #define A     gva_at(18, 0, 0, 7) /* a page; the next one is absent */
@@ -95,7 +96,8 @@ static void by_user(void)
 {
     check_faults((gva_t)phys(0), PF_ERR_USER, PF_ERR_USER | PF_ERR_PRESENT);
     check_faults((gva_t)phys(page), PF_ERR_USER | PF_ERR_WRITE, PF_ERR_USER | PF_ERR_WRITE | PF_ERR_PRESENT);
-    check_faults((gva_t)access_fetch, PF_ERR_USER | PF_ERR_FETCH, PF_ERR_USER | PF_ERR_FETCH | PF_ERR_PRESENT);
+    check_faults((gva_t)access_fetch, PF_ERR_USER | PF_ERR_FETCH,
+                 PF_ERR_USER | PF_ERR_FETCH | PF_ERR_PRESENT);
     check_faults(END, PF_ERR_USER | PF_ERR_FETCH, PF_ERR_USER | PF_ERR_FETCH);
 }
 
@@ -118,11 +120,12 @@ static void privileged_in_user_mode(void)
 {
     memcpy(phys(page), forbidden, 64);
     for (unsigned i = 0; i < 8; i++) {
-        struct trap t = attempt_user(&(struct cpu_regs){
-            .rip = A + i * 8, .rsp = USER_STACK_TOP, .rdi = A, .rflags = RFLAGS_FIXED });
+        struct trap t = attempt_user(
+            &(struct cpu_regs){ .rip = A + i * 8, .rsp = USER_STACK_TOP, .rdi = A, .rflags = RFLAGS_FIXED });
 
         expect_trap(&t, VEC_GP, 0, "a privileged instruction in user mode");
-        check(t.regs.rip == A + i * 8 && (t.cs & 3) == 3, "instruction %u: at 0x%lx, cs %lx", i, t.regs.rip, t.cs);
+        check(t.regs.rip == A + i * 8 && (t.cs & 3) == 3, "instruction %u: at 0x%lx, cs %lx", i, t.regs.rip,
+              t.cs);
     }
     fill_data(page);
 }

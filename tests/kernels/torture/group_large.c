@@ -79,7 +79,8 @@ static void has_reserved_bits(void)
     check_reads_as(A + 8, data_word(part(0), 1));
 }
 
-/* All memory in one page. Where the CPU has no such pages the bit is reserved, and the accesses are counted as well. */
+/* All memory in one page. Where the CPU has no such pages the bit is reserved, and the accesses are counted
+ * as well. */
 static void giant(void)
 {
     uint64_t *l3 = entry_of(G, 3);

@@ -1,4 +1,5 @@
-/* One frame as tables of several levels at once, loops among tables, and a root that is also all that hangs from it. */
+/* One frame as tables of several levels at once, loops among tables, and a root that is also all that hangs
+ * from it. */
 #include "torture.h"
 
 /* entry[5] leads to itself: at each level the same frame, and at last a page. */

@@ -1,6 +1,6 @@
-/* Random entries in tables that are linked at random, at any level and to themselves, with random accesses in between; the
- * model says what each access must do. Entries lead to frames of the pool only, large ones to memory that is
- * there. */
+/* Random entries in tables that are linked at random, at any level and to themselves, with random accesses in
+ * between; the model says what each access must do. Entries lead to frames of the pool only, large ones to
+ * memory that is there. */
 #include "torture.h"
 
 #define POOL 24 /* frames that may be tables and pages, in turn and at once */
@@ -17,7 +17,8 @@ static unsigned some_index(void)
     return indexes[random_below(&dice, 5)];
 }
 
-/* In the root: the kernel's slot, the user's and the one that is reserved under some hypervisors stay out of it. */
+/* In the root: the kernel's slot, the user's and the one that is reserved under some hypervisors stay out of
+ * it. */
 static unsigned some_slot(void)
 {
     static const unsigned slots[] = { 0, 1, 2, 255, 300 };
@@ -27,7 +28,8 @@ static unsigned some_slot(void)
 
 static uint64_t some_bits(void)
 {
-    uint64_t bits = random_next(&dice) & (PTE_USER | PTE_ACCESSED | PTE_DIRTY | PTE_SOFT | PTE_NX | PTE_WRITE);
+    uint64_t bits =
+        random_next(&dice) & (PTE_USER | PTE_ACCESSED | PTE_DIRTY | PTE_SOFT | PTE_NX | PTE_WRITE);
 
     if (!random_once_in(&dice, 4))
         bits &= ~PTE_NX;

@@ -58,8 +58,10 @@ static void is_code_and_stack(gpa_t frame)
     check_access(DATA, PF_ERR_FETCH, 0);
     check_access(DATA, PF_ERR_FETCH | PF_ERR_USER, 0);
     map(USER_STACK_TOP, frame, ENTRY_DATA);
-    struct trap t = attempt_user(&(struct cpu_regs){
-        .rip = user_code_at(user_fetch), .rsp = USER_STACK_TOP + PAGE_SIZE, .rdi = DATA, .rflags = RFLAGS_FIXED });
+    struct trap t = attempt_user(&(struct cpu_regs){ .rip = user_code_at(user_fetch),
+                                                     .rsp = USER_STACK_TOP + PAGE_SIZE,
+                                                     .rdi = DATA,
+                                                     .rflags = RFLAGS_FIXED });
     check(t.vector == VEC_BP, "a stack in a former table: trap %lu at 0x%lx", t.vector, t.address);
     check_reads_as(DATA + PAGE_SIZE - 8, t.regs.rip - 1);
     map(USER_STACK_TOP, 0, 0);

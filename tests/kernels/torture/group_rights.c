@@ -1,12 +1,13 @@
-/* Every combination of P, W, U and NX in the entry of the page and in one entry above it, for all kinds of access, with
- * CR0.WP and without. Accessed and dirty bits are clear before each. */
+/* Every combination of P, W, U and NX in the entry of the page and in one entry above it, for all kinds of
+ * access, with CR0.WP and without. Accessed and dirty bits are clear before each. */
 #include "torture.h"
 
 #define A gva_at(1, 2, 3, 4)
 
 static uint64_t bits_of(unsigned n)
 {
-    return (n & 1 ? PTE_PRESENT : 0) | (n & 2 ? PTE_WRITE : 0) | (n & 4 ? PTE_USER : 0) | (n & 8 ? PTE_NX : 0);
+    return (n & 1 ? PTE_PRESENT : 0) | (n & 2 ? PTE_WRITE : 0) | (n & 4 ? PTE_USER : 0) |
+           (n & 8 ? PTE_NX : 0);
 }
 
 static void try_all_accesses(void)

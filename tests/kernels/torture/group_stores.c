@@ -1,5 +1,5 @@
-/* A table is mapped as data, and its entries are stored in every way in which a CPU can store. After each store the
- * address that the entry maps is looked at. */
+/* A table is mapped as data, and its entries are stored in every way in which a CPU can store. After each
+ * store the address that the entry maps is looked at. */
 #include "torture.h"
 
 #define A     gva_at(8, 0, 0, 0) /* mapped by entry 0 of the table, the next page by entry 1, ... */
@@ -93,7 +93,10 @@ static void by_vector(volatile uint64_t *entry, uint64_t value)
 {
     uint64_t pair[2] __attribute__((aligned(16))) = { value, entry[1] };
 
-    __asm__ volatile("movdqu %1, %%xmm0; movdqu %%xmm0, %0" : "=m"(*(uint64_t(*)[2])entry) : "m"(pair) : "memory");
+    __asm__ volatile("movdqu %1, %%xmm0; movdqu %%xmm0, %0"
+                     : "=m"(*(uint64_t(*)[2])entry)
+                     : "m"(pair)
+                     : "memory");
 }
 
 /* Bytes of the neighbours are stored, too, as they were. */
@@ -159,8 +162,9 @@ static void store_by_user(void)
 
 void group_stores(void)
 {
-    static store_fn *const stores[] = { by_mov,   by_bytes,  by_words, by_halves, by_xchg,   by_cmpxchg,   by_logic,
-                                        by_add,   by_bits,   by_string, by_copy,  by_vector, by_straddling };
+    static store_fn *const stores[] = { by_mov,     by_bytes,  by_words,     by_halves, by_xchg,
+                                        by_cmpxchg, by_logic,  by_add,       by_bits,   by_string,
+                                        by_copy,    by_vector, by_straddling };
 
     one = frame_gpa(take_frame());
     other = frame_gpa(take_frame());

@@ -10,10 +10,18 @@ static const struct {
     const char *name;
     void (*run)(void);
 } groups[] = {
-    { "rights", group_rights }, { "accessed and dirty", group_bits }, { "remapping", group_remap },
-    { "aliases", group_alias }, { "stores to tables", group_stores }, { "frames change their use", group_reuse },
-    { "one frame at several levels", group_levels }, { "large pages", group_large }, { "flushes", group_flush },
-    { "faults", group_faults }, { "roots", group_roots }, { "random", group_random },
+    { "rights", group_rights },
+    { "accessed and dirty", group_bits },
+    { "remapping", group_remap },
+    { "aliases", group_alias },
+    { "stores to tables", group_stores },
+    { "frames change their use", group_reuse },
+    { "one frame at several levels", group_levels },
+    { "large pages", group_large },
+    { "flushes", group_flush },
+    { "faults", group_faults },
+    { "roots", group_roots },
+    { "random", group_random },
 };
 
 int test_main(int argc, const char *const *argv)

@@ -1,4 +1,5 @@
-/* What an access should do, from the manual: Intel SDM vol. 3, 4.5 (translation), 4.6 (access rights), 4.7 (error codes). */
+/* What an access should do, from the manual: Intel SDM vol. 3, 4.5 (translation), 4.6 (access rights), 4.7
+ * (error codes). */
 #include "torture.h"
 
 #define CPUID_EXTENDED 0x80000001

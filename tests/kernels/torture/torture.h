@@ -1,6 +1,6 @@
-/* The paging torture: a kernel that does to its page tables what no kernel should, and checks that the CPU does what the
- * manual says. Each group of checks prints one line, with a sum over all that was seen (values, error codes,
- * addresses, accessed and dirty bits), so that two machines that print the same did the same.
+/* The paging torture: a kernel that does to its page tables what no kernel should, and checks that the CPU
+ * does what the manual says. Each group of checks prints one line, with a sum over all that was seen (values,
+ * error codes, addresses, accessed and dirty bits), so that two machines that print the same did the same.
  *
  *   main.c      the groups, in order
  *   report.c    checks, sums
@@ -22,8 +22,9 @@ void check(bool holds, const char *format, ...) __attribute__((format(printf, 2,
 void note(uint64_t value);
 unsigned nr_failures(void);
 
-/* 2. Frames 0 to NR_FRAMES - 1, and two large ones of 2 MiB, at fixed places: so the sums do not depend on the image. A data frame's word i holds data_word(frame, i): as an entry
- * it is not present, as code it is "nop; ret". */
+/* 2. Frames 0 to NR_FRAMES - 1, and two large ones of 2 MiB, at fixed places: so the sums do not depend on
+ * the image. A data frame's word i holds data_word(frame, i): as an entry it is not present, as code it is
+ * "nop; ret". */
 #define NR_FRAMES    96
 #define NR_LARGE     2
 #define LARGE_BYTES  (2ull << 20)
@@ -92,9 +93,9 @@ struct walk {
 struct walk walk_tables(gpa_t root_gpa, gva_t a, uint32_t access);
 void model_init(void);
 
-/* 5. Do it and compare: whether it faults, error code and CR2, the value, accessed and dirty bits on the way. The TLB must
- * hold nothing stale. value: what is written. Returns what was read. A fetch whose target is no code becomes a
- * read. */
+/* 5. Do it and compare: whether it faults, error code and CR2, the value, accessed and dirty bits on the way.
+ * The TLB must hold nothing stale. value: what is written. Returns what was read. A fetch whose target is no
+ * code becomes a read. */
 uint64_t check_access(gva_t a, uint32_t access, uint64_t value);
 uint64_t check_read(gva_t a);
 void check_write(gva_t a, uint64_t value);
