@@ -29,7 +29,7 @@ MMU_SRC    := $(wildcard pv/*.c shadow/*.c)
 GUEST_SRC  := $(wildcard guest/*.c guest/*.S)
 PROGRAMS   := $(patsubst guest/programs/%.c,$(O)/programs/%,$(wildcard guest/programs/*.c))
 NATIVE_KERNELS := torture hostile cpu
-KERNELS    := $(patsubst tests/kernels/%.c,$(O)/kernels/%.elf,$(wildcard tests/kernels/*.c)) \
+KERNELS    := $(patsubst tests/kernels/%.c,$(O)/kernels/%.elf,$(wildcard tests/kernels/*.c)) $(O)/kernels/hostile-pv.elf \
               $(NATIVE_KERNELS:%=$(O)/kernels/%.elf)
 TESTS      := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/*_test.c))
 
@@ -91,6 +91,11 @@ $(O)/kernels/%.elf: tests/kernels/%.c tests/kernels/kernel.ld
 	$(call say,KERNEL,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(GUEST_CPPFLAGS) $(BARE) -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
 		-Wl,-z,max-page-size=4096 -MMD -MP -MF $@.d -T tests/kernels/kernel.ld -o $@ $<
+
+$(O)/kernels/hostile-pv.elf: $(patsubst %,$(O)/bare/%.o,$(wildcard tests/kernels/hostile-pv/*.c)) tests/kernels/kernel.ld
+	$(call say,KERNEL,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+		-Wl,-z,max-page-size=4096 -T tests/kernels/kernel.ld -o $@ $(filter %.o,$^)
 
 # Native test kernels: a folder each, on a ground that they share and some of the real kernel's files.
 NATIVE_GROUND := $(patsubst %,$(O)/bare/guest/%.o,native_boot.S native_uart.c native_power.c platform.c kprintf.c kstring.c \

@@ -69,7 +69,10 @@ def write_plan(folder, cases, disks, sample, script_of=case_script):
                 with open(os.path.join(folder, "cases", run), "w", encoding="utf-8") as script:
                     script.write(script_of(case, sample))
     for name in {case.stanza.get("kernel") for case in cases if not case.skip} - {""}:
-        shutil.copy(os.path.join(os.path.dirname(sample), "kernels", name + ".elf"), os.path.join(folder, "kernels"))
+        kernel = os.path.join(os.path.dirname(sample), "kernels", name + ".elf")
+        if not os.path.exists(kernel):
+            raise ValueError(f"{kernel} is not there: make kernels")
+        shutil.copy(kernel, os.path.join(folder, "kernels"))
     for name in needed & set(disks):
         with open(os.path.join(folder, "disks", name), "w", encoding="utf-8") as script:
             script.write("set -e\n" + disks[name].strip() + "\n")
