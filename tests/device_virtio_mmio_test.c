@@ -8,7 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "vmm/device_virtio_mmio.h"
+#include "vmm/device_virtio_block.h"
+#include "vmm/disk.h"
 
 #define MEMORY_BYTES 0x10000
 #define DESC         0x1000
@@ -50,7 +51,7 @@ static void set_up(void)
     unlink(path);
     ck_assert_int_eq(disk_open_swap(&swap, "64K"), 0);
     memset(memory, 0, sizeof(memory));
-    virtio_mmio_init(&v, &archive, guest, memory);
+    virtio_mmio_init(&v, &virtio_block, &archive, guest, memory);
 }
 
 static void tear_down(void)
@@ -141,7 +142,7 @@ END_TEST
 
 START_TEST(a_place_without_disk_says_so_and_ignores_writes)
 {
-    virtio_mmio_init(&v, NULL, guest, memory);
+    virtio_mmio_init(&v, NULL, NULL, guest, memory);
     ck_assert_uint_eq(in(0x00), 0x74726976);
     ck_assert_uint_eq(in(0x08), 0);
     ck_assert_uint_eq(in(0x34), 0);
@@ -160,7 +161,7 @@ START_TEST(features_tell_the_kind_of_disk)
     ck_assert_uint_eq(in(0x10), 1);
     out(0x14, 2);
     ck_assert_uint_eq(in(0x10), 0);
-    virtio_mmio_init(&v, &swap, guest, memory);
+    virtio_mmio_init(&v, &virtio_block, &swap, guest, memory);
     ck_assert_uint_eq(in(0x10), 1u << VIRTIO_BLK_F_FLUSH);
 }
 END_TEST
@@ -355,7 +356,7 @@ START_TEST(a_broken_ring_asks_for_a_reset_and_works_after_it)
     out(0x50, 0);
     ck_assert_uint_eq(in(0x70) & NEEDS_RESET, NEEDS_RESET);
     ck_assert_uint_eq(in(0x60), 2);
-    ck_assert_ptr_nonnull(v.queue.broken_reason);
+    ck_assert_ptr_nonnull(v.queues[0].ring.broken_reason);
     offer_read(0, 0);
     out(0x50, 0);
     out(0x44, 1); /* not even a new queue helps */

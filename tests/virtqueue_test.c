@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmm/block_request.h"
 #include "vmm/error.h"
-#include "vmm/virtqueue.h"
 
 #define NR_PAGES   64
 #define HOLE_PAGE  40 /* no memory */
@@ -161,7 +161,7 @@ static void tear_down(void)
 START_TEST(a_read_over_several_pages_arrives_whole)
 {
     offer_plain(VIRTIO_BLK_T_IN, 3, 9 * 512);
-    ck_assert_int_eq(virtqueue_process(&q, &disk), 1);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 1);
     for (unsigned i = 0; i < 9 * 512; i++)
         ck_assert_uint_eq(*at(DATA + i), i / 512 + 4);
     ck_assert_uint_eq(*at(STATUS), VIRTIO_BLK_S_OK);
@@ -178,12 +178,12 @@ START_TEST(a_write_reads_back_and_only_its_status_is_written)
 {
     memset(at(DATA), 0xab, PAGE_SIZE);
     offer_plain(VIRTIO_BLK_T_OUT, 8, 4096);
-    ck_assert_int_eq(virtqueue_process(&q, &disk), 1);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 1);
     ck_assert_uint_eq(*at(STATUS), VIRTIO_BLK_S_OK);
     ck_assert_uint_eq(used_elem(0).len, 1);
     memset(at(DATA), 0, PAGE_SIZE);
     offer_plain(VIRTIO_BLK_T_IN, 8, 4096);
-    ck_assert_int_eq(virtqueue_process(&q, &disk), 1);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 1);
     ck_assert_uint_eq(*at(DATA), 0xab);
     ck_assert_uint_eq(*at(DATA + 4095), 0xab);
     ck_assert_uint_eq(disk.stats.bytes_written, 4096);
@@ -206,7 +206,7 @@ START_TEST(a_write_and_the_read_after_it_go_out_in_one_ring_in_order)
     set_desc(2, STATUS + 1, 1, VRING_DESC_F_WRITE, 0);
     offer(3);
     offer(7);
-    ck_assert_int_eq(virtqueue_process(&q, &disk), 2);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 2);
     ck_assert_uint_eq(*at(DATA + 4096), 0x77);
     ck_assert_uint_eq(used_idx(), 2);
     ck_assert_uint_eq(used_elem(0).id, 3);
@@ -230,7 +230,7 @@ START_TEST(header_data_and_status_may_be_cut_anywhere)
         set_desc(i, from, cuts[i], VRING_DESC_F_NEXT, (uint16_t)(i + 1));
     set_desc(n, STATUS, 1, VRING_DESC_F_WRITE, 0);
     offer(0);
-    ck_assert_int_eq(virtqueue_process(&q, &disk), 1);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 1);
     ck_assert_uint_eq(*at(STATUS), VIRTIO_BLK_S_OK);
     uint8_t sector[512];
     ck_assert_int_eq(pread(disk.fd, sector, 512, 1024), 512);
@@ -246,7 +246,7 @@ START_TEST(data_and_status_may_share_a_descriptor)
     set_desc(1, 0x9e00, 513, VRING_DESC_F_WRITE, 0); /* the status is alone on the next page */
     *at(0xa000) = 0xee;
     offer(0);
-    ck_assert_int_eq(virtqueue_process(&q, &disk), 1);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 1);
     ck_assert_uint_eq(*at(0x9fff), 1);
     ck_assert_uint_eq(*at(0xa000), VIRTIO_BLK_S_OK);
     ck_assert_uint_eq(used_elem(0).len, 513);
@@ -257,7 +257,7 @@ START_TEST(the_indices_wrap)
 {
     for (unsigned i = 0; i < 70000; i++) {
         offer_plain(VIRTIO_BLK_T_FLUSH, 0, 0);
-        ck_assert_int_eq(virtqueue_process(&q, &archive), 1);
+        ck_assert_int_eq(block_requests_process(&q, &archive), 1);
     }
     ck_assert_uint_eq(used_idx(), 70000 & 0xffff);
 }
@@ -268,8 +268,8 @@ START_TEST(a_full_ring_is_done_at_once)
     offer_plain(VIRTIO_BLK_T_IN, 0, 512);
     for (unsigned i = 1; i < SIZE; i++)
         offer(0);
-    ck_assert_int_eq(virtqueue_process(&q, &disk), SIZE);
-    ck_assert_int_eq(virtqueue_process(&q, &disk), 0);
+    ck_assert_int_eq(block_requests_process(&q, &disk), SIZE);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 0);
     ck_assert_uint_eq(used_idx(), SIZE);
 }
 END_TEST
@@ -278,11 +278,11 @@ START_TEST(get_id_tells_the_name_and_zeroes)
 {
     memset(at(DATA), 0xff, 64);
     offer_plain(VIRTIO_BLK_T_GET_ID, 0, 20);
-    ck_assert_int_eq(virtqueue_process(&q, &archive), 1);
+    ck_assert_int_eq(block_requests_process(&q, &archive), 1);
     ck_assert_mem_eq(at(DATA), "faultvisor-archive\0\0\xff", 21);
     ck_assert_uint_eq(used_elem(0).len, 21);
     offer_plain(VIRTIO_BLK_T_GET_ID, 0, 7);
-    ck_assert_int_eq(virtqueue_process(&q, &disk), 1);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 1);
     ck_assert_mem_eq(at(DATA), "faultvi", 7);
     ck_assert_uint_eq(*at(STATUS), VIRTIO_BLK_S_OK);
 }
@@ -317,7 +317,7 @@ static const struct {
 START_TEST(what_the_disk_cannot_do_is_told_in_the_status)
 {
     offer_plain(told[_i].type, told[_i].sector, told[_i].bytes);
-    ck_assert_int_eq(virtqueue_process(&q, told[_i].archive ? &archive : &disk), 1);
+    ck_assert_int_eq(block_requests_process(&q, told[_i].archive ? &archive : &disk), 1);
     ck_assert_uint_eq(*at(STATUS), told[_i].status);
     ck_assert_uint_eq(used_elem(0).len, told[_i].len);
     ck_assert(q.ready);
@@ -328,11 +328,11 @@ START_TEST(an_io_error_hits_its_request_alone)
 {
     ck_assert_int_eq(disk_inject_errors(&disk, "4-5"), 0);
     offer_plain(VIRTIO_BLK_T_IN, 4, 512);
-    ck_assert_int_eq(virtqueue_process(&q, &disk), 1);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 1);
     ck_assert_uint_eq(*at(STATUS), VIRTIO_BLK_S_IOERR);
     ck_assert_uint_eq(disk.stats.errors, 1);
     offer_plain(VIRTIO_BLK_T_IN, 6, 512);
-    ck_assert_int_eq(virtqueue_process(&q, &disk), 1);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 1);
     ck_assert_uint_eq(*at(STATUS), VIRTIO_BLK_S_OK);
 }
 END_TEST
@@ -452,7 +452,7 @@ START_TEST(a_hostile_ring_breaks_the_queue_and_nothing_else)
 {
     offer_plain(VIRTIO_BLK_T_IN, 0, 512);
     hostile[_i].make();
-    ck_assert_int_eq(virtqueue_process(&q, &disk), -EPROTO);
+    ck_assert_int_eq(block_requests_process(&q, &disk), -EPROTO);
     ck_assert_msg(strstr(q.broken_reason, hostile[_i].reason), "reason: %s", q.broken_reason);
     ck_assert_uint_eq(used_idx(), 0);
     ck_assert_uint_eq(*at(STATUS), 0xee);
@@ -460,13 +460,13 @@ START_TEST(a_hostile_ring_breaks_the_queue_and_nothing_else)
     ck_assert(page_is_zero(TABLE_PAGE));
 
     offer_plain(VIRTIO_BLK_T_IN, 0, 512); /* told once, silent from then on */
-    ck_assert_int_eq(virtqueue_process(&q, &disk), 0);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 0);
     ck_assert_uint_eq(used_idx(), 0);
 
     avail_idx = 0; /* and usable after a new setup */
     ck_assert_int_eq(virtqueue_setup(&q, SIZE, DESC, AVAIL, USED), 0);
     offer_plain(VIRTIO_BLK_T_IN, 0, 512);
-    ck_assert_int_eq(virtqueue_process(&q, &disk), 1);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 1);
     ck_assert_ptr_null(q.broken_reason);
 }
 END_TEST
@@ -475,7 +475,7 @@ START_TEST(requests_before_a_hostile_one_are_done)
 {
     offer_plain(VIRTIO_BLK_T_IN, 0, 512);
     offer(SIZE + 5);
-    ck_assert_int_eq(virtqueue_process(&q, &disk), -EPROTO);
+    ck_assert_int_eq(block_requests_process(&q, &disk), -EPROTO);
     ck_assert_uint_eq(used_idx(), 1);
     ck_assert_uint_eq(*at(STATUS), VIRTIO_BLK_S_OK);
 }
@@ -499,7 +499,7 @@ START_TEST(a_request_of_at_most_four_mebibytes_is_taken)
             set_desc(n, DATA, 0x18000, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, n + 1);
         set_desc(43, DATA, tries[i].last_bytes, VRING_DESC_F_WRITE, 0);
         offer(0);
-        ck_assert_int_eq(virtqueue_process(&q, &disk), tries[i].result);
+        ck_assert_int_eq(block_requests_process(&q, &disk), tries[i].result);
     }
     ck_assert_ptr_nonnull(strstr(q.broken_reason, "larger than 4 MiB"));
 }
@@ -536,7 +536,7 @@ START_TEST(a_setup_is_checked)
     ck_assert_int_eq(virtqueue_setup(&q, setups[_i].size, setups[_i].desc, setups[_i].avail, setups[_i].used),
                      setups[_i].result);
     ck_assert(q.ready == (setups[_i].result == 0));
-    ck_assert_int_eq(virtqueue_process(&q, &disk), 0);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 0);
 }
 END_TEST
 
@@ -554,7 +554,7 @@ START_TEST(rings_that_became_page_tables_break_the_queue)
     ck_assert_int_eq(virtqueue_setup(&q, SIZE, DESC, AVAIL, USED), 0);
     offer_plain(VIRTIO_BLK_T_IN, 0, 512);
     memory_is_gone = true;
-    ck_assert_int_eq(virtqueue_process(&q, &disk), -EPROTO);
+    ck_assert_int_eq(block_requests_process(&q, &disk), -EPROTO);
     memory_is_gone = false;
     ck_assert_uint_eq(used_idx(), 0);
 }
@@ -623,7 +623,7 @@ START_TEST(random_right_requests_do_what_a_model_does)
         set_desc(next, STATUS, 1, VRING_DESC_F_WRITE, 0);
         *at(STATUS) = 0xee;
         offer(0);
-        ck_assert_int_eq(virtqueue_process(&q, &disk), 1);
+        ck_assert_int_eq(block_requests_process(&q, &disk), 1);
         ck_assert_uint_eq(*at(STATUS), VIRTIO_BLK_S_OK);
         ck_assert_uint_eq(used_elem(round).len, write ? 1 : bytes + 1);
         ck_assert(guest_equals(data, model + sector * 512, bytes));
@@ -667,7 +667,7 @@ START_TEST(random_hostile_rings_do_no_harm)
         if (pick(50) == 0)
             avail_idx = (uint16_t)random();
 
-        int n = virtqueue_process(&q, pick(2) ? &disk : &archive);
+        int n = block_requests_process(&q, pick(2) ? &disk : &archive);
         ck_assert(n == -EPROTO || (n >= 0 && n <= SIZE));
         done += n > 0 ? (unsigned)n : 0;
         ck_assert(page_is_zero(TABLE_PAGE));

@@ -1,12 +1,10 @@
-/* The registers of a virtio block device. The jobs, in this order: features and status, the queue, registers
- * to read, registers to write, accesses. See device_virtio_mmio.h. */
+/* The registers of a virtio device. The jobs, in this order: features and status, queues, registers to read,
+ * registers to write, accesses. See device_virtio_mmio.h. */
 #include "vmm/device_virtio_mmio.h"
 
-#include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
-#include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
-#include <string.h>
+#include <stddef.h>
 
 #define MAGIC         0x74726976 /* "virt" */
 #define VERSION       2
@@ -19,24 +17,24 @@
 
 /* 1. Features and status. */
 
-static void reset(struct virtio_mmio *v)
+void virtio_mmio_init(struct virtio_mmio *v, const struct virtio_kind *kind, void *device,
+                      guest_memory_fn *memory, void *ctx)
 {
-    struct virtio_mmio fresh = { .disk = v->disk };
-
-    virtqueue_init(&fresh.queue, v->queue.memory, v->queue.ctx);
-    *v = fresh;
+    *v = (struct virtio_mmio){ .kind = kind, .device = device };
+    for (unsigned i = 0; i < VIRTIO_MMIO_MAX_QUEUES; i++)
+        virtqueue_init(&v->queues[i].ring, memory, ctx);
 }
 
-void virtio_mmio_init(struct virtio_mmio *v, struct disk *disk, guest_memory_fn *memory, void *ctx)
+static void reset(struct virtio_mmio *v)
 {
-    *v = (struct virtio_mmio){ .disk = disk };
-    virtqueue_init(&v->queue, memory, ctx);
+    const struct virtqueue any = v->queues[0].ring;
+
+    virtio_mmio_init(v, v->kind, v->device, any.memory, any.ctx);
 }
 
 static uint64_t device_features(const struct virtio_mmio *v)
 {
-    return 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_BLK_F_FLUSH |
-           (v->disk && v->disk->read_only ? 1ull << VIRTIO_BLK_F_RO : 0);
+    return 1ull << VIRTIO_F_VERSION_1 | (v->kind && v->kind->features ? v->kind->features(v->device) : 0);
 }
 
 static uint32_t half(uint64_t value, uint32_t select)
@@ -85,80 +83,90 @@ static void ask_for_reset(struct virtio_mmio *v)
         v->interrupt_status |= VIRTIO_MMIO_INT_CONFIG;
 }
 
-/* 2. The queue. */
+/* 2. Queues. */
 
-static void write_queue_ready(struct virtio_mmio *v, uint32_t value)
+/* NULL: the device has no queue of that number. */
+static struct virtio_mmio_queue *queue_at(struct virtio_mmio *v, uint32_t number)
+{
+    return v->kind && number < v->kind->nr_queues ? &v->queues[number] : NULL;
+}
+
+static void write_queue_ready(struct virtio_mmio *v, struct virtio_mmio_queue *q, uint32_t value)
 {
     if (!(value & 1))
-        virtqueue_init(&v->queue, v->queue.memory, v->queue.ctx);
-    else if (!v->queue.ready &&
-             virtqueue_setup(&v->queue, v->queue_size, v->queue_desc, v->queue_avail, v->queue_used))
+        virtqueue_init(&q->ring, q->ring.memory, q->ring.ctx);
+    else if (!q->ring.ready && virtqueue_setup(&q->ring, q->size, q->desc, q->avail, q->used))
         ask_for_reset(v);
 }
 
 /* Before DRIVER_OK no buffer may be taken. */
-static void notify(struct virtio_mmio *v, uint32_t queue)
+static void notify(struct virtio_mmio *v, uint32_t number)
 {
     const uint32_t live = VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK;
+    struct virtio_mmio_queue *q = queue_at(v, number);
 
-    if (queue != 0 || (v->status & live) != live || v->status & VIRTIO_CONFIG_S_NEEDS_RESET)
+    if (!q || (v->status & live) != live || v->status & VIRTIO_CONFIG_S_NEEDS_RESET)
         return;
 
-    int done = virtqueue_process(&v->queue, v->disk);
+    int done = v->kind->process(v->device, number, &q->ring);
     if (done < 0)
         ask_for_reset(v);
-    else if (done > 0 && virtqueue_wants_interrupt(&v->queue))
+    else if (done > 0 && virtqueue_wants_interrupt(&q->ring))
         v->interrupt_status |= VIRTIO_MMIO_INT_VRING;
 }
 
-/* Of queue 0, the only one, while it is at rest. */
+/* Of the queue that is selected, while it is at rest. */
 static void write_queue_register(struct virtio_mmio *v, unsigned offset, uint32_t value)
 {
-    if (v->queue_select != 0)
+    struct virtio_mmio_queue *q = queue_at(v, v->queue_select);
+
+    if (!q)
         return;
     if (offset == VIRTIO_MMIO_QUEUE_READY) {
-        write_queue_ready(v, value);
+        write_queue_ready(v, q, value);
         return;
     }
-    if (v->queue.ready)
+    if (q->ring.ready)
         return;
     switch (offset) {
     case VIRTIO_MMIO_QUEUE_NUM:
-        v->queue_size = value;
+        q->size = value;
         break;
     case VIRTIO_MMIO_QUEUE_DESC_LOW:
     case VIRTIO_MMIO_QUEUE_DESC_HIGH:
-        set_half(&v->queue_desc, offset == VIRTIO_MMIO_QUEUE_DESC_HIGH, value);
+        set_half(&q->desc, offset == VIRTIO_MMIO_QUEUE_DESC_HIGH, value);
         break;
     case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
     case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
-        set_half(&v->queue_avail, offset == VIRTIO_MMIO_QUEUE_AVAIL_HIGH, value);
+        set_half(&q->avail, offset == VIRTIO_MMIO_QUEUE_AVAIL_HIGH, value);
         break;
     case VIRTIO_MMIO_QUEUE_USED_LOW:
     case VIRTIO_MMIO_QUEUE_USED_HIGH:
-        set_half(&v->queue_used, offset == VIRTIO_MMIO_QUEUE_USED_HIGH, value);
+        set_half(&q->used, offset == VIRTIO_MMIO_QUEUE_USED_HIGH, value);
         break;
     }
 }
 
 /* 3. Registers to read. What is only to be written reads as zero. */
-static uint32_t read_register(const struct virtio_mmio *v, unsigned offset)
+static uint32_t read_register(struct virtio_mmio *v, unsigned offset)
 {
+    const struct virtio_mmio_queue *q = queue_at(v, v->queue_select);
+
     switch (offset) {
     case VIRTIO_MMIO_MAGIC_VALUE:
         return MAGIC;
     case VIRTIO_MMIO_VERSION:
         return VERSION;
     case VIRTIO_MMIO_DEVICE_ID:
-        return v->disk ? VIRTIO_ID_BLOCK : 0;
+        return v->kind ? v->kind->id : 0;
     case VIRTIO_MMIO_VENDOR_ID:
         return VENDOR;
     case VIRTIO_MMIO_DEVICE_FEATURES:
         return half(device_features(v), v->device_features_select);
     case VIRTIO_MMIO_QUEUE_NUM_MAX:
-        return v->disk && v->queue_select == 0 ? VIRTQUEUE_MAX_SIZE : 0;
+        return q ? VIRTQUEUE_MAX_SIZE : 0;
     case VIRTIO_MMIO_QUEUE_READY:
-        return v->queue_select == 0 && v->queue.ready;
+        return q && q->ring.ready;
     case VIRTIO_MMIO_INTERRUPT_STATUS:
         return v->interrupt_status;
     case VIRTIO_MMIO_STATUS:
@@ -204,15 +212,10 @@ static void write_register(struct virtio_mmio *v, unsigned offset, uint32_t valu
 
 /* 5. Accesses. */
 
-/* Fields of features that were not offered are zero. Nothing there can be written. */
+/* Nothing there can be written. */
 static uint64_t read_config(const struct virtio_mmio *v, uint64_t offset, unsigned size)
 {
-    struct virtio_blk_config config = { .capacity = v->disk ? v->disk->sectors : 0 };
-    uint64_t value = 0;
-
-    if (offset <= sizeof(config) && size <= sizeof(config) - offset)
-        memcpy(&value, (const char *)&config + offset, size);
-    return value;
+    return v->kind && v->kind->read_config ? v->kind->read_config(v->device, offset, size) : 0;
 }
 
 static bool access_is_allowed(uint64_t offset, unsigned size)
@@ -226,7 +229,7 @@ bool virtio_mmio_access(struct virtio_mmio *v, uint64_t offset, bool is_write, u
         return false;
 
     bool allowed = access_is_allowed(offset, size);
-    if (is_write && allowed && v->disk && offset < VIRTIO_MMIO_CONFIG)
+    if (is_write && allowed && v->kind && offset < VIRTIO_MMIO_CONFIG)
         write_register(v, (unsigned)offset, (uint32_t)*value);
     else if (!is_write)
         *value = !allowed                      ? 0

@@ -15,7 +15,7 @@ struct disk_stats {
     uint64_t reads, writes; /* requests, also those that failed */
     uint64_t bytes_read, bytes_written;
     uint64_t errors;   /* requests that failed */
-    uint64_t notifies; /* counted by who takes the rings: virtqueue_process */
+    uint64_t notifies; /* counted by who takes the rings: block_requests_process */
 };
 
 struct disk {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "vmm/clock.h"
 #include "vmm/console.h"
+#include "vmm/device_virtio_block.h"
 #include "vmm/pc.h"
 
 #define EXIT_PORT_NUMBER 0xf4
@@ -72,7 +73,8 @@ void pc_init(struct pc *pc, struct vmm *v, guest_memory_fn *memory, void *ctx)
     pic_init(&pc->pic);
     pit_init(&pc->pit, now, set_timer, pc);
     for (unsigned i = 0; i < PV_MAX_DISKS; i++)
-        virtio_mmio_init(&pc->disks[i], i < v->nr_disks ? v->disks[i] : NULL, memory, ctx);
+        virtio_mmio_init(&pc->disks[i], i < v->nr_disks ? &virtio_block : NULL,
+                         i < v->nr_disks ? v->disks[i] : NULL, memory, ctx);
 }
 
 /* 3. */

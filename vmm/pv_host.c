@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "vmm/block_request.h"
 #include "vmm/clock.h"
 #include "vmm/console.h"
 #include "vmm/error.h"
@@ -103,7 +104,7 @@ static int64_t host_disk_notify(void *ctx, uint64_t mask)
     ledger_note_disk(&v->ledger);
     for (int i = PV_MAX_DISKS - 1; i >= 0; i--)
         if ((mask >> i & 1) && (unsigned)i < v->nr_disks) {
-            int done = virtqueue_process(&v->queues[i], v->disks[i]);
+            int done = block_requests_process(&v->queues[i], v->disks[i]);
             if (done < 0)
                 return -PV_EINVAL;
             requests += (unsigned)done;

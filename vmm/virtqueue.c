@@ -7,16 +7,14 @@
  *
  * The alignment keeps each field inside one page, though a ring may cross pages, which lie anywhere. */
 #include "vmm/virtqueue.h"
-#include "vmm/block_request.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/virtio_ring.h>
 #include <stddef.h>
 
 #define RING_IDX_OFFSET     2
 #define RING_ENTRIES_OFFSET 4
-
-_Static_assert(VIRTQUEUE_MAX_SIZE <= BLOCK_REQUEST_MAX_DESCRIPTORS, "a whole chain fits in a request");
 
 /* 1. Guest memory. */
 
@@ -84,13 +82,30 @@ static bool read_descriptor(const struct virtqueue *q, unsigned index, struct vr
     return true;
 }
 
-static const char *add_buffer(const struct virtqueue *q, struct block_request *r, const struct vring_desc *d)
+/* False: too much. */
+static bool add_piece(struct virtqueue_chain *c, void *memory, uint64_t bytes, bool device_writes)
+{
+    if (bytes > VIRTQUEUE_MAX_BYTES - c->out_bytes - c->in_bytes)
+        return false;
+    assert(c->nr_pieces < VIRTQUEUE_MAX_PIECES && (device_writes || c->in_bytes == 0));
+    c->pieces[c->nr_pieces++] = (struct iovec){ memory, bytes };
+    if (device_writes) {
+        c->in_bytes += bytes;
+    } else {
+        c->out_bytes += bytes;
+        c->nr_out = c->nr_pieces;
+    }
+    return true;
+}
+
+static const char *add_buffer(const struct virtqueue *q, struct virtqueue_chain *c,
+                              const struct vring_desc *d)
 {
     bool write = d->flags & VRING_DESC_F_WRITE;
     uint64_t bytes = d->len;
     gpa_t at = d->addr;
 
-    if (!write && r->in_bytes)
+    if (!write && c->in_bytes)
         return "a buffer to read comes after one to write";
     if (at + bytes < at)
         return "a buffer wraps around";
@@ -100,7 +115,7 @@ static const char *add_buffer(const struct virtqueue *q, struct block_request *r
         void *memory = q->memory(q->ctx, at, n, write);
         if (!memory)
             return write ? "a buffer is not in memory that a device may write" : "a buffer is not in memory";
-        if (!block_request_add(r, memory, n, write))
+        if (!add_piece(c, memory, n, write))
             return "a request is larger than 4 MiB";
         at += n;
         bytes -= n;
@@ -109,11 +124,12 @@ static const char *add_buffer(const struct virtqueue *q, struct block_request *r
 }
 
 /* All buffers of the chain that begins at head. NULL, or what is wrong with it. */
-static const char *collect_chain(const struct virtqueue *q, unsigned head, struct block_request *r)
+static const char *collect_chain(const struct virtqueue *q, unsigned head, struct virtqueue_chain *c)
 {
     struct vring_desc d = { .flags = VRING_DESC_F_NEXT, .next = (uint16_t)head };
 
-    block_request_init(r);
+    c->nr_out = c->nr_pieces = 0;
+    c->out_bytes = c->in_bytes = 0;
     for (unsigned n = 0; d.flags & VRING_DESC_F_NEXT; n++) {
         if (n == q->size)
             return "a chain of descriptors is a loop";
@@ -124,11 +140,11 @@ static const char *collect_chain(const struct virtqueue *q, unsigned head, struc
         if (d.flags & VRING_DESC_F_INDIRECT)
             return "a descriptor is indirect, which was not offered";
 
-        const char *reason = add_buffer(q, r, &d);
+        const char *reason = add_buffer(q, c, &d);
         if (reason)
             return reason;
     }
-    return block_request_decode(r);
+    return NULL;
 }
 
 /* 4. The rings at work. The driver writes an entry, then idx; we read idx (acquire), then the entry. The way
@@ -154,30 +170,32 @@ static bool push_used(struct virtqueue *q, unsigned head, uint32_t bytes)
     return true;
 }
 
-static int do_next_request(struct virtqueue *q, struct disk *disk)
+static int take_next_chain(struct virtqueue *q, virtqueue_take_fn *take, void *device)
 {
-    struct block_request r;
+    struct virtqueue_chain chain;
+    uint32_t written;
     uint16_t *entry = avail_field(q, RING_ENTRIES_OFFSET + (q->next_avail % q->size) * sizeof(uint16_t));
 
     if (!entry)
         return broken(q, "the available ring is not in memory");
 
     uint16_t head = __atomic_load_n(entry, __ATOMIC_RELAXED);
-    const char *reason = collect_chain(q, head, &r);
+    const char *reason = collect_chain(q, head, &chain);
+    if (!reason)
+        reason = take(device, &chain, &written);
     if (reason)
         return broken(q, reason);
     q->next_avail++;
-    if (!push_used(q, head, block_request_perform(&r, disk)))
+    if (!push_used(q, head, written))
         return broken(q, "the used ring is not in memory that a device may write");
     return 0;
 }
 
-int virtqueue_process(struct virtqueue *q, struct disk *disk)
+int virtqueue_process(struct virtqueue *q, virtqueue_take_fn *take, void *device)
 {
     if (!q->ready)
         return 0;
 
-    disk->stats.notifies++;
     uint16_t *idx = avail_field(q, RING_IDX_OFFSET);
     if (!idx)
         return broken(q, "the available ring is not in memory");
@@ -186,7 +204,7 @@ int virtqueue_process(struct virtqueue *q, struct disk *disk)
     if (todo > q->size)
         return broken(q, "the available ring moved by more than its size");
     for (unsigned done = 0; done < todo; done++) {
-        int err = do_next_request(q, disk);
+        int err = take_next_chain(q, take, device);
         if (err)
             return err;
     }
