@@ -162,11 +162,10 @@ check-guests: all disk
 check-qemu: all disk
 	$(Q)tests/run-guests --build $(O) --on qemu $(GUESTS)
 
-NESTED := svm svm-shadow vmx vmx-shadow
 # The matrix on emulated machines: all of it, which takes a processor most of an hour; and one guest of each kind of fault, in each
 # mode, which make check takes.
 check-nested: all disk
-	$(Q)for on in $(NESTED); do tests/run-guests --build $(O) --on $$on $(GUESTS) || bad=1; done; exit $${bad:-0}
+	$(Q)tests/run-guests --build $(O) --on nested $(GUESTS)
 
 BRIEF := $(addprefix --only ,hello.* vmbench-minor.* vmbench-cow.* vmbench-pagefault.* vmbench-protfault.* vmbench-syscall.* segv-barrier.*)
 check-nested-brief: all disk

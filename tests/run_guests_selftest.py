@@ -2,6 +2,7 @@
 """Tests of tests/run-guests itself: whatever is wrong with a run must be told as a failure.
 
 No guest is needed: a script stands for faultvisor and does what each test tells it to."""
+import base64
 import contextlib
 import copy
 import importlib.machinery
@@ -321,24 +322,22 @@ class RunGuests(unittest.TestCase):
         self.stats["exit_status"] = 143
         self.expect_pass("signal = TERM after 1\nstatus = 143")
 
-    def nested(self, script):
-        """Run on a nested machine, in whose place a script of shell runs; its folder is $out."""
+    def nested(self, script, *arguments):
+        """Run on a nested machine, in whose place a script of shell runs; its folder is $job."""
         self.write("scripts/nested", """#!/bin/sh
+job=$(mktemp -d %s/job-XXXX)
 while [ "$1" != -- ]; do
-    [ "$1" != --out ] || out=$2
-    [ "$1" != --file ] || case $2 in *=plan) plan=${2%=plan} ;; esac
+    [ "$1" != --file ] || case $2 in *=plan) plan=${2%%=plan} ;; esac
     shift
 done
 shift
-""" + script, 0o755)
+""" % self.build + script, 0o755)
         self.keep(run_guests.machines, "REPO", self.build)
         self.stats["substrate"] = "SVM with NPT"
-        return self.run_guests("policies = clock fifo lru", "--on", "svm", "--jobs", "2")
+        return self.run_guests("policies = clock fifo lru", *(arguments or ("--on", "svm")), "--jobs", "2")
 
     def test_a_nested_machine_works_off_the_same_plan(self):
-        out, status = self.nested("""cd "$out"; ln -s "$plan" plan
-exec env PATH="%s:$PATH" sh -c 'shift 4; shift; DISKS=$PWD/disks FAULTVISOR=faultvisor exec "$@"' x "$@"
-""" % self.build)
+        out, status = self.nested(self.WORKS_OFF % self.build)
         self.assertEqual(status, 0, out)
         self.assertTrue(out.endswith("3 passed, 0 failed, 0 skipped\n"), out)
         self.assertIn("PASS greeting.pv.lru svm", out)
@@ -348,6 +347,37 @@ exec env PATH="%s:$PATH" sh -c 'shift 4; shift; DISKS=$PWD/disks FAULTVISOR=faul
         self.assertEqual(status, 1)
         self.assertEqual(out.count("nested: the machine died"), 3)
         self.assertTrue(out.endswith("0 passed, 3 failed, 0 skipped\n"), out)
+
+    WORKS_OFF = """cd "$job"; ln -s "$plan" plan
+env PATH="%s:$PATH" sh -c 'shift 6; SEND=1 DISKS=$PWD/disks FAULTVISOR=faultvisor exec "$@"' x "$@"
+"""
+
+    def test_what_came_out_of_a_machine_that_dies_counts(self):
+        out, status = self.nested((self.WORKS_OFF % self.build).rstrip() + """ | sed 's/^result .*lru .\\{40\\}/&!/'
+echo 'nested: the machine died' >&2
+exit 101
+""")
+        self.assertEqual(status, 1)
+        self.assertIn("PASS greeting.pv.fifo svm", out)
+        self.assertIn("FAIL greeting.pv.lru svm", out)
+        self.assertEqual(out.count("nested: the machine died"), 1)
+        self.assertTrue(out.endswith("2 passed, 1 failed, 0 skipped\n"), out)
+
+    def test_several_places_in_one_call_have_one_total(self):
+        out, status = self.nested(self.WORKS_OFF % self.build, "--on", "svm", "--on", "local")
+        self.assertEqual(status, 1)  # what says SVM is not PVM
+        self.assertIn("PASS greeting.pv.clock svm", out)
+        self.assertIn("FAIL greeting.pv.clock pvm", out)
+        self.assertTrue(out.endswith("3 passed, 3 failed, 0 skipped\n"), out)
+
+    def test_a_result_with_files_from_elsewhere_is_not_taken(self):
+        for name in ("../escaped", "/escaped", "run/../../escaped", "other/status"):
+            blob = io.BytesIO()
+            with tarfile.open(fileobj=blob, mode="w:gz") as archive:
+                archive.addfile(tarfile.TarInfo(name))
+            packed = base64.b64encode(blob.getvalue()).decode()
+            self.assertFalse(run_guests.machines.unpack_result(packed, "run", os.path.join(self.build, "results")))
+        self.assertFalse(run_guests.machines.unpack_result("", "run", self.build))
 
     def test_the_executor_needs_nothing_but_busybox(self):
         tools, here = os.path.join(self.build, "tools"), os.path.join(self.build, "kept")

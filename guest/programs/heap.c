@@ -5,7 +5,7 @@
 #include "program.h"
 
 #define NR_BLOCKS  64
-#define HEAP_PAGES 200ul
+#define HEAP_PAGES 80ul
 
 static unsigned char *set_break(unsigned char *end)
 {

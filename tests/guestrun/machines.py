@@ -3,10 +3,15 @@
 Each place has run(cases, done): it works off the runs of the cases, and calls done(case, trouble) as soon as all that
 a case leaves is in the results folder, or will never be; trouble says what became of the place, if it is no longer.
 It may call done from several threads."""
+import base64
+import concurrent.futures
+import io
 import os
 import queue
 import subprocess
-import threading
+import tarfile
+import tempfile
+import zlib
 
 from . import plain_qemu
 
@@ -96,54 +101,87 @@ class Local:
 
 
 class Nested:
-    """Some machines at a time, each with its share of the cases; results come out when a machine ends. Until then
-    build/logs/SUBSTRATE/machine-N.log says how far it is."""
+    """Some machines, each with its share of the cases; what a case leaves comes out as soon as it has ended.
+    build/logs/SUBSTRATE/machine-N.log says what ran, and what else the machine had to say."""
     slower = 20
     memory_mib = 768
     timeout_s = 1500
 
-    def __init__(self, on, build, plan, results, jobs):
-        self.on, self.build, self.plan, self.results, self.jobs = on, build, plan, results, jobs
+    def __init__(self, on, build, plan, results, jobs, slots):
+        self.on, self.build, self.plan, self.results, self.jobs, self.slots = on, build, plan, results, jobs, slots
 
-    def _command(self, runs, out):
-        settings = [f"SLOWER={self.slower}", "BRIEF=1", "FAULTVISOR=faultvisor", "DISKS=/job/disks"]
+    def _command(self, runs):
+        settings = [f"SLOWER={self.slower}", "BRIEF=1", "SEND=1", "FAULTVISOR=faultvisor", "DISKS=/job/disks"]
         sample = sample_disk(self.on, self.build)
         return [os.path.join(REPO, "scripts", "nested"), "--on", self.on, "--build", self.build, "--memory",
                 str(self.memory_mib), "--timeout", str(self.timeout_s), "--file", f"{self.plan}=plan", "--file",
-                f"{sample}=disks/sample.tar", "--get", "/job/results", "--out", out, "--", "env", *settings, "sh",
-                "plan/guest-exec.sh", "plan", "results", "disks", *runs]
+                f"{sample}=disks/sample.tar", "--", "env", *settings, "sh", "plan/guest-exec.sh", "plan", "results",
+                "disks", *runs]
 
-    def _work_off(self, cases, done, out, log):
-        os.makedirs(out)
-        with open(log, "w", encoding="utf-8") as progress:
-            ended = subprocess.run(self._command([run for case in cases for run in case.runs], out), text=True,
-                                   check=False, stdin=subprocess.DEVNULL, stdout=progress, stderr=subprocess.PIPE)
-        trouble = "" if ended.returncode == 0 else ended.stderr.strip() or f"scripts/nested: {ended.returncode}"
-        found = os.path.join(out, "results")
-        for name in os.listdir(found) if os.path.isdir(found) else []:
-            os.replace(os.path.join(found, name), os.path.join(self.results, name))
-        for case in cases:
+    def _receive(self, lines, cases, done, progress):
+        """Follow the machine's output to its end. Returns the cases of which a run did not come out."""
+        missing = {case.name: set(case.runs) for case in cases}
+        for line in lines:
+            word, _, rest = line.partition(" ")
+            run, _, packed = rest.strip().partition(" ")
+            if word != "result":
+                progress.write(line)
+                progress.flush()
+            elif unpack_result(packed, run, self.results):
+                for case in [case for case in cases if run in missing[case.name]]:
+                    missing[case.name].discard(run)
+                    if not missing[case.name]:
+                        done(case, "")
+        return [case for case in cases if missing[case.name]]
+
+    def _work_off(self, cases, done, log):
+        command = self._command([run for case in cases for run in case.runs])
+        with self.slots, open(log, "w", encoding="utf-8") as progress, tempfile.TemporaryFile("w+") as errors:
+            with subprocess.Popen(command, text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=errors) as machine:
+                left = self._receive(machine.stdout, cases, done, progress)
+            errors.seek(0)
+            trouble = "" if machine.returncode == 0 else errors.read().strip() or f"scripts/nested: {machine.returncode}"
+        for case in left:
             done(case, trouble)
 
     def run(self, cases, done):
         os.makedirs(self.results, exist_ok=True)
-        # The slow ones first, in turns, so that the machines end at about the same time.
+        # The slow ones in turns, so that the machines end at about the same time; in each, what fails fast comes first.
         ordered = sorted(cases, key=lambda case: not case.stanza.get("slow"))
-        shares = [ordered[i::self.jobs] for i in range(self.jobs) if ordered[i::self.jobs]]
+        shares = [ordered[i::self.jobs][::-1] for i in range(self.jobs) if ordered[i::self.jobs]]
         logs = os.path.join(self.build, "logs", self.on)
         os.makedirs(logs, exist_ok=True)
-        in_threads([lambda share=share, n=n: self._work_off(share, done, f"{self.results}.{n}",
-                                                            os.path.join(logs, f"machine-{n}.log"))
+        in_threads([lambda share=share, n=n: self._work_off(share, done, os.path.join(logs, f"machine-{n}.log"))
                     for n, share in enumerate(shares)])
 
 
+def unpack_result(packed, run, results):
+    """Put the files of a run, a tar archive as text, into results/RUN. False if it is not one: a machine that dies
+    may have cut it short."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed, validate=True)), mode="r:gz") as archive:
+            files = {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
+    except (ValueError, tarfile.TarError, EOFError, OSError, zlib.error):
+        return False
+    if not all(os.path.dirname(name) == run for name in files) or os.path.basename(run) != run:
+        return False
+    os.makedirs(os.path.join(results, run), exist_ok=True)
+    for name, data in files.items():
+        with open(os.path.join(results, name), "wb") as f:
+            f.write(data)
+    return True
+
+
 def in_threads(functions):
-    threads = [threading.Thread(target=function, daemon=True) for function in functions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    """Call each in a thread of its own, and wait for all. The first exception among them is raised here."""
+    with concurrent.futures.ThreadPoolExecutor(max(1, len(functions))) as pool:
+        for call in [pool.submit(function) for function in functions]:
+            call.result()
 
 
-def place(on, build, plan, results, jobs):
-    return Local(build, plan, results, jobs) if on in ("local", "qemu") else Nested(on, build, plan, results, jobs)
+def place(on, build, plan, results, jobs, slots):
+    """slots bounds how many nested machines there are at a time, jobs how many this place may make."""
+    if on in NESTED:
+        return Nested(on, build, plan, results, jobs, slots)
+    return Local(build, plan, results, jobs)

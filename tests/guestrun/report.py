@@ -1,4 +1,5 @@
 """What is told of each case: a line as it ends, and TAP or JUnit XML for other people's CI."""
+import threading
 from dataclasses import dataclass, field
 from xml.sax.saxutils import quoteattr
 
@@ -13,16 +14,23 @@ class Outcome:
 
 
 class Report:
+    """May be told from several threads."""
+
     def __init__(self):
         self.outcomes = []
+        self.lock = threading.Lock()
 
     def add(self, outcome):
-        self.outcomes.append(outcome)
         note = f" ({outcome.reasons[0]})" if outcome.word == "SKIP" else f" {outcome.seconds:.1f} s"
-        print(f"{outcome.word} {outcome.name} {outcome.on}{note}", flush=True)
-        if outcome.word == "FAIL":
-            for reason in outcome.reasons:
-                print("    " + reason.replace("\n", "\n    "), flush=True)
+        reasons = outcome.reasons if outcome.word == "FAIL" else []
+        told = [f"{outcome.word} {outcome.name} {outcome.on}{note}"]
+        told += ["    " + reason.replace("\n", "\n    ") for reason in reasons]
+        with self.lock:
+            self.outcomes.append(outcome)
+            print("\n".join(told), flush=True)
+
+    def has(self, name, on):
+        return any(outcome.name == name and outcome.on == on for outcome in self.outcomes)
 
     def count(self, word):
         return sum(outcome.word == word for outcome in self.outcomes)
