@@ -265,6 +265,9 @@ END_TEST
     "\"ts\":1,\"dur\":2,\"args\":{\"fault\":1,\"class\":\"minor\",\"exits\":2,\"address\":\"0x1\","          \
     "\"error\":4,"
 #define FAULT "{\"cat\":\"fault\"," FAULT1 "\"rip\":\"0x1\"}}"
+#define EXIT                                                                                                 \
+    "{\"cat\":\"exit\",\"ts\":1,\"dur\":1,\"name\":\"port\",\"args\":{\"account\":\"boot\",\"from\":\"VMM\","    \
+    "\"to\":\"VMM\""
 #define ODD   "this event is not as faultvisor run --trace writes it"
 #define ALIEN "it is not a trace of faultvisor run --trace"
 
@@ -289,6 +292,9 @@ static const struct {
     { HEAD FAULT "]} x", "something comes after its end" },
     { HEAD "1]}", ODD },
     { HEAD "{\"cat\":\"exit\"}]}", ODD },
+    { HEAD EXIT ",\"instruction\":\"\"}}]}", ODD },
+    { HEAD EXIT ",\"instruction\":\"mov\"}}]}", ODD },
+    { HEAD EXIT ",\"instruction\":\"out\",\"port\":\"0x10000\"}}]}", ODD },
     { HEAD "{\"cat\":\"fault\",\"args\":[]}]}", ODD },
     { HEAD "{\"cat\":\"fault\"," FAULT1 "\"rip\":1}}]}", ODD },
     { HEAD "{\"cat\":\"fault\"," FAULT1 "\"rip\":\"0x12345678123456781\"}}]}", ODD },

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <x86intrin.h>
+#include "pv/abi.h"
 #include "vmm/clock.h"
 #include "vmm/error.h"
 #include "vmm/trace.h"
@@ -143,6 +144,7 @@ static void page_in(void)
 
 static void boot(void)
 {
+    trace_returned(t, LANE_MONITOR);
     ledger_exit(&l, EXIT_BOOT);
     charge(EXIT_BOOT);
     trace_resumes(t, LANE_KERNEL);
@@ -268,6 +270,54 @@ START_TEST(every_event_is_as_the_format_wants_it)
 }
 END_TEST
 
+/* The arguments of the exits in a row: instruction, port, hypercalls. */
+static void list_deeds(const json_t *o, char *to, size_t size)
+{
+    size_t i;
+    json_t *event;
+    to[0] = '\0';
+    json_array_foreach(json_object_get(o, "traceEvents"), i, event)
+    {
+        const json_t *args = json_object_get(event, "args");
+        if (!strcmp(text_of(event, "cat"), "exit"))
+            snprintf(to + strlen(to), size - strlen(to), "%s%s(%s);", text_of(args, "instruction"),
+                     text_of(args, "port"), text_of(args, "hypercalls"));
+    }
+}
+
+static void exit_by(enum exit_cause cause, int instruction, unsigned port)
+{
+    trace_returned(t, LANE_KERNEL);
+    ledger_exit(&l, cause);
+    trace_instruction(t, instruction, port);
+    charge(cause);
+    trace_resumes(t, LANE_KERNEL);
+}
+
+START_TEST(an_exit_names_its_instruction_or_hypercalls)
+{
+    char deeds[256];
+    open_trace();
+    exit_by(EXIT_PRIVILEGED, FV_MOV_TO_CR3, 0);
+    exit_by(EXIT_PORT, TRACE_OUT, 0x3f8);
+    exit_by(EXIT_PORT, TRACE_IN, 0xffff);
+    exit_by(EXIT_HALT, FV_HLT, 0);
+    exit_by(EXIT_MMIO, FV_NONE, 0);
+    trace_returned(t, LANE_KERNEL);
+    ledger_exit(&l, EXIT_HYPERCALL);
+    trace_hypercall(t, PV_MULTICALL);
+    trace_hypercall(t, PV_IRET);
+    trace_hypercall(t, PV_IRET);
+    trace_hypercall(t, PV_SHUTDOWN);
+    charge(EXIT_HYPERCALL);
+    trace_resumes(t, LANE_VMM);
+    json_t *o = close_trace();
+    list_deeds(o, deeds, sizeof(deeds));
+    ck_assert_str_eq(deeds, "mov-to-cr3();out0x3f8();in0xffff();hlt();();(multicall iret shutdown);");
+    json_decref(o);
+}
+END_TEST
+
 START_TEST(steps_outside_of_faults_are_none)
 {
     char names[512];
@@ -348,6 +398,7 @@ int main(void)
     tcase_set_timeout(recording, 30);
     tcase_add_test(recording, a_fault_is_a_span_with_its_exits_and_steps);
     tcase_add_test(recording, every_event_is_as_the_format_wants_it);
+    tcase_add_test(recording, an_exit_names_its_instruction_or_hypercalls);
     tcase_add_test(recording, steps_outside_of_faults_are_none);
     tcase_add_test(recording, told_times_stay_between_the_exits);
     tcase_add_test(recording, without_a_trace_nothing_is_done);

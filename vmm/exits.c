@@ -157,6 +157,8 @@ static enum verdict handle_port(struct vmm *v, const struct monitor_trap *trap)
 {
     if (!v->mode->port)
         return handle_other(v, trap);
+    const struct kvm_run *run = v->machine.run;
+    trace_instruction(v->trace, run->io.direction == KVM_EXIT_IO_OUT ? TRACE_OUT : TRACE_IN, run->io.port);
     v->mode->port(v);
     return go_on_or_stop(v);
 }
@@ -173,6 +175,7 @@ static enum verdict handle_halt(struct vmm *v, const struct monitor_trap *trap)
 {
     if (!v->mode->halt)
         return handle_other(v, trap);
+    trace_instruction(v->trace, FV_HLT, 0);
     v->mode->halt(v);
     return go_on_or_stop(v);
 }
@@ -346,6 +349,7 @@ static enum verdict handle_exit(struct vmm *v, int result)
 int run_loop(struct vmm *v)
 {
     if (!v->mode->is_bare) { /* the monitor's start */
+        trace_returned(v->trace, LANE_MONITOR);
         ledger_exit(&v->ledger, EXIT_BOOT);
         charge(v, EXIT_BOOT);
     }

@@ -86,6 +86,7 @@ static void fv_trap(struct vmm *v, const struct monitor_trap *t)
         fv_page_fault(v, t);
         return;
     }
+    trace_instruction(v->trace, insn.what, 0);
     if (insn.what == FV_MOV_FROM_CR2)
         trace_step(v->trace, STEP_ADDRESS_READ);
     if (insn.what != FV_NONE)

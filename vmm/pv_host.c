@@ -169,6 +169,7 @@ static void host_note_hypercall(void *ctx, unsigned op)
 {
     struct vmm *v = ctx;
     v->hypercalls[op]++;
+    trace_hypercall(v->trace, op);
     if (op == PV_MMU_UPDATE || op == PV_UPDATE_VA)
         trace_step(v->trace, STEP_UPDATE_REQUESTED);
 }

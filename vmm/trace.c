@@ -152,6 +152,17 @@ void trace_add_fault(struct trace *t, gva_t address, uint32_t error, gva_t rip)
     put_step(t, STEP_CAUGHT, SOURCE_SEEN, t->returned.ns);
 }
 
+void trace_add_instruction(struct trace *t, int instruction, unsigned port)
+{
+    t->exit.instruction = (uint8_t)instruction;
+    t->exit.port = (uint16_t)port;
+}
+
+void trace_add_hypercall(struct trace *t, unsigned op)
+{
+    t->exit.hypercalls |= 1u << op;
+}
+
 void trace_add_step(struct trace *t, enum trace_step step)
 {
     put_step(t, step, SOURCE_SEEN, clock_now_ns());
@@ -285,8 +296,6 @@ struct trace *trace_open(const char *path, const struct trace_about *about)
     }
     setvbuf(t->file, NULL, _IOFBF, FILE_BUFFER);
     t->resumed = t->returned = stamp_now();
-    t->exit = (struct trace_record){ .kind = RECORD_EXIT, .from = LANE_MONITOR, .ns = t->returned.ns };
-    t->exit_is_open = true; /* the monitor's start, which the run loop charges first */
     begin(t, ACCOUNT_BOOT, about->start_ns);
     trace_write_head(t->file, about);
     return t;

@@ -4,7 +4,7 @@
  * Order of calls, for each return of KVM_RUN:
  *
  *     trace_returned
- *     trace_told*  trace_fault?  trace_step*  trace_disk*  trace_over?     as the exit is handled
+ *     trace_told*  trace_fault?  trace_instruction?  trace_hypercall*  trace_step*  trace_disk*  trace_over?     as the exit is handled
  *     trace_charged, then trace_drained*                                  with the ledger
  *     trace_work?  trace_resumes                                          before the next KVM_RUN
  *
@@ -42,6 +42,8 @@ int trace_close(struct trace *t);
 
 /* The parts that only run when there is a trace. */
 void trace_add_return(struct trace *t, enum trace_lane from);
+void trace_add_instruction(struct trace *t, int instruction, unsigned port);
+void trace_add_hypercall(struct trace *t, unsigned op);
 void trace_add_fault(struct trace *t, gva_t address, uint32_t error, gva_t rip);
 void trace_add_step(struct trace *t, enum trace_step step);
 void trace_add_inferred(struct trace *t, enum trace_step step);
@@ -66,6 +68,20 @@ static inline void trace_fault(struct trace *t, gva_t address, uint32_t error, g
 {
     if (t)
         trace_add_fault(t, address, error, rip);
+}
+
+/* The instruction that this exit is due to (trace_instruction_name). port: of IN and OUT. */
+static inline void trace_instruction(struct trace *t, int instruction, unsigned port)
+{
+    if (t)
+        trace_add_instruction(t, instruction, port);
+}
+
+/* A hypercall of this exit; a multicall is one, and holds others. */
+static inline void trace_hypercall(struct trace *t, unsigned op)
+{
+    if (t)
+        trace_add_hypercall(t, op);
 }
 
 /* A step of the fault in progress, now; there need not be one. */

@@ -94,17 +94,22 @@ static bool is_by_monitor(enum exit_cause cause)
            cause == EXIT_HYPERCALL || cause == EXIT_TIMER || cause == EXIT_PRIVILEGED;
 }
 
-/* As in statistics, but for one that is too long for the terminal. */
-static const char *label_of(enum exit_cause cause)
+/* The instruction, if it is known; else as in statistics, but for one that is too long for the terminal. */
+static void label_exit(char *text, size_t size, const struct trace_record *r)
 {
-    return cause == EXIT_PRIVILEGED ? "privileged" : exit_cause_name(cause);
+    if (r->instruction == TRACE_IN || r->instruction == TRACE_OUT)
+        snprintf(text, size, "%s 0x%x", trace_instruction_name(r->instruction), r->port);
+    else if (r->instruction != FV_NONE)
+        snprintf(text, size, "%s", trace_instruction_name(r->instruction));
+    else
+        snprintf(text, size, "%s", r->what == EXIT_PRIVILEGED ? "privileged" : exit_cause_name(r->what));
 }
 
 static void add_exit(struct builder *b, const struct moment *m)
 {
     struct diagram_row *row = add_row(b, m->ns, m->r->from, LANE_VMM);
     row->by_monitor = is_by_monitor(m->r->what);
-    snprintf(row->text, sizeof(row->text), "%s", label_of(m->r->what));
+    label_exit(row->text, sizeof(row->text), m->r);
 }
 
 static void add_step(struct builder *b, const struct moment *m)

@@ -82,7 +82,27 @@ static const char *name_of_source(int i)
     return trace_source_name((enum trace_source)i);
 }
 
+static const char *name_of_instruction(int i)
+{
+    return trace_instruction_name(FV_NONE + 1 + i);
+}
+
 /* 2. Events. Each of these fills what its kind has; false: it is not as it should be. */
+
+/* Few exits have one. */
+static bool read_instruction(const json_t *args, struct trace_record *r)
+{
+    uint64_t port = 0;
+    if (!json_object_get(args, "instruction"))
+        return true;
+    if (json_object_get(args, "port") && (!get_hex(args, "port", &port) || port > UINT16_MAX))
+        return false;
+    r->port = (uint16_t)port;
+    if (!get_name(args, "instruction", name_of_instruction, NR_TRACE_INSTRUCTIONS - 1, &r->instruction))
+        return false;
+    r->instruction += FV_NONE + 1;
+    return true;
+}
 
 static bool read_exit(const json_t *o, const json_t *args, struct trace_record *r)
 {
@@ -91,7 +111,8 @@ static bool read_exit(const json_t *o, const json_t *args, struct trace_record *
            get_name(o, "name", name_of_cause, NR_EXIT_CAUSES, &r->what) &&
            get_name(args, "account", name_of_account, NR_ACCOUNTS, &r->payer) &&
            get_name(args, "from", name_of_lane, NR_TRACE_LANES, &r->from) &&
-           get_name(args, "to", name_of_lane, NR_TRACE_LANES, &r->to);
+           get_name(args, "to", name_of_lane, NR_TRACE_LANES, &r->to) &&
+           read_instruction(args, r);
 }
 
 static bool read_step(const json_t *o, const json_t *args, struct trace_record *r)

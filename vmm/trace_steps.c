@@ -35,6 +35,13 @@ static const char *const source_names[NR_TRACE_SOURCES] = {
     [SOURCE_INFERRED] = "inferred",
 };
 
+const char *trace_instruction_name(int instruction)
+{
+    if (instruction < FV_NR_INSTRUCTIONS)
+        return fv_instruction_name((enum fv_instruction)instruction);
+    return instruction == TRACE_IN ? "in" : "out";
+}
+
 const char *trace_class_name(int class)
 {
     return class == TRACE_CLASS_HIDDEN ? "hidden" : fault_class_name((enum fault_class) class);

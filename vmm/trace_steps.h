@@ -2,6 +2,7 @@
  * that recording, reading, drawing and tests share. */
 #pragma once
 #include <stdbool.h>
+#include "vmm/fv_emulate.h"
 #include "vmm/ledger.h"
 
 /* Who is at work. */
@@ -34,6 +35,10 @@ enum trace_source { SOURCE_SEEN, SOURCE_TOLD, SOURCE_INFERRED, NR_TRACE_SOURCES 
  * of. */
 enum { TRACE_CLASS_HIDDEN = NR_FAULT_CLASSES, NR_TRACE_CLASSES };
 
+/* Instructions that exit: enum fv_instruction, and those that need not be emulated. FV_NONE: it is not known, or none. */
+enum { TRACE_IN = FV_NR_INSTRUCTIONS, TRACE_OUT, NR_TRACE_INSTRUCTIONS };
+
+const char *trace_instruction_name(int instruction); /* as in statistics: "mov-to-cr3" */
 const char *trace_class_name(int class);
 const char *trace_lane_name(enum trace_lane lane);
 const char *trace_step_name(enum trace_step step);

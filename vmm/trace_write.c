@@ -4,6 +4,7 @@
  *   3. head and tail
  * Every name comes from a table of ours; only the head holds text from outside, and goes through jansson. */
 #include <jansson.h>
+#include "pv/pv.h"
 #include "vmm/json_text.h"
 #include "vmm/trace_write.h"
 #include "vmm/vmm.h"
@@ -59,12 +60,31 @@ static const char *comma(const struct trace_record *r)
     return r->fault ? "," : "";
 }
 
+/* The guest's part in an exit. */
+static void write_deed(FILE *to, const struct trace_record *r)
+{
+    if (r->instruction != FV_NONE)
+        fprintf(to, ",\"instruction\":\"%s\"", trace_instruction_name(r->instruction));
+    if (r->instruction == TRACE_IN || r->instruction == TRACE_OUT)
+        fprintf(to, ",\"port\":\"0x%x\"", r->port);
+    const char *between = ",\"hypercalls\":\"";
+    for (unsigned op = 0; op < NR_PV_HYPERCALLS; op++)
+        if (r->hypercalls & 1u << op) {
+            fprintf(to, "%s%s", between, pv_hypercall_name(op));
+            between = " ";
+        }
+    if (r->hypercalls)
+        fputc('"', to);
+}
+
 static void write_exit(FILE *to, const struct trace_record *r, uint64_t ns)
 {
     open_span(to, LANE_VMM, "exit", r, ns);
-    fprintf(to, ",\"name\":\"%s\",\"args\":{\"account\":\"%s\",\"from\":\"%s\",\"to\":\"%s\"%s",
+    fprintf(to, ",\"name\":\"%s\",\"args\":{\"account\":\"%s\",\"from\":\"%s\",\"to\":\"%s\"",
             exit_cause_name(r->what), account_name(r->payer), trace_lane_name(r->from),
-            trace_lane_name(r->to), comma(r));
+            trace_lane_name(r->to));
+    write_deed(to, r);
+    fputs(comma(r), to);
     close_event(to, r);
 }
 

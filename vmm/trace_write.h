@@ -25,6 +25,9 @@ struct trace_record {
                        stop? */
     uint8_t to;     /* EXIT: lane that runs next, LANE_VMM for none */
     uint8_t payer;  /* EXIT: account */
+    uint8_t instruction; /* EXIT: trace_instruction_name, FV_NONE if none */
+    uint16_t port;       /* EXIT by IN or OUT */
+    uint32_t hypercalls; /* EXIT: a bit for each number */
     uint32_t fault; /* number of the fault it belongs to, from 1; 0: none */
     uint32_t exits; /* FAULT, ACTIVITY: charged to it. DISK: requests. WORK: stores */
     uint32_t error; /* FAULT: error code. WORK: flushes */
