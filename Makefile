@@ -165,11 +165,13 @@ check-qemu: all disk
 # The matrix on emulated machines: all of it, which takes a processor most of an hour; and one guest of each kind of fault, in each
 # mode, which make check takes.
 check-nested: all disk
-	$(Q)tests/run-guests --build $(O) --on nested $(GUESTS)
+	$(Q)tests/run-guests --build $(O) --on nested $(GUESTS) || bad=1; \
+		$(if $(GUESTS),,tests/trace-check --build $(O) --on svm || bad=1;) exit $${bad:-0}
 
 BRIEF := $(addprefix --only ,hello.* vmbench-minor.* vmbench-cow.* vmbench-pagefault.* vmbench-protfault.* vmbench-syscall.* segv-barrier.*)
 check-nested-brief: all disk
-	$(Q)for on in $(NESTED); do tests/run-guests --build $(O) --on $$on $(BRIEF) || bad=1; done; exit $${bad:-0}
+	$(Q)tests/run-guests --build $(O) --on nested $(BRIEF) || bad=1; \
+		tests/trace-check --build $(O) --on svm || bad=1; exit $${bad:-0}
 
 # Every command of the README, as a reader would type it.
 check-readme: all disk
