@@ -120,6 +120,31 @@ START_TEST(a_system_call_does_not_pay_for_its_disk_requests)
 }
 END_TEST
 
+static void console_exit(void)
+{
+    ledger_exit(&l, EXIT_MMIO);
+    ledger_note_console(&l);
+    ledger_charge(&l, 0);
+}
+
+START_TEST(what_is_printed_is_the_consoles_but_in_a_fault)
+{
+    end(false, false, 0);
+    begin(EXIT_SYSTEM_CALL, ACCOUNT_SYSTEM_CALL, 0);
+    console_exit();
+    console_exit();
+    end(false, false, 0);
+    begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 0);
+    console_exit();
+    end(true, false, 0);
+    ck_assert_uint_eq(l.system_calls.histogram[2], 1);
+    ck_assert_uint_eq(l.accounts[ACCOUNT_CONSOLE], 2);
+    ck_assert_uint_eq(l.faults[FAULT_MINOR].histogram[3], 1);
+    ck_assert_uint_eq(l.disk_notifies, 0);
+    ck_assert(ledger_is_closed(&l, 8));
+}
+END_TEST
+
 START_TEST(a_tick_is_the_timers_whatever_it_interrupted)
 {
     end(false, false, 0);
@@ -206,6 +231,7 @@ int main(void)
     tcase_add_test(t, a_write_to_a_page_that_was_there_is_cow);
     tcase_add_test(t, a_program_that_goes_on_elsewhere_was_told_of_a_protection_fault);
     tcase_add_test(t, a_system_call_does_not_pay_for_its_disk_requests);
+    tcase_add_test(t, what_is_printed_is_the_consoles_but_in_a_fault);
     tcase_add_test(t, a_tick_is_the_timers_whatever_it_interrupted);
     tcase_add_test(t, a_tick_that_waited_for_the_end_of_a_fault_begins_after_it);
     tcase_add_test(t, a_fault_that_never_ended_is_told_apart);

@@ -1,4 +1,5 @@
-/* Requests to a block device. The jobs, in this order: decoding, performing, the queue. See block_request.h. */
+/* Requests to a block device. The jobs, in this order: decoding, performing, the queue. See block_request.h.
+ */
 #include "vmm/block_request.h"
 
 #include <errno.h>

@@ -3,9 +3,9 @@
 #include "vmm/ledger.h"
 
 static const char *const account_names[NR_ACCOUNTS] = {
-    [ACCOUNT_BOOT] = "boot",   [ACCOUNT_FAULT] = "fault", [ACCOUNT_SYSTEM_CALL] = "system-call",
-    [ACCOUNT_DISK] = "disk",   [ACCOUNT_TIMER] = "timer", [ACCOUNT_EXCEPTION] = "exception",
-    [ACCOUNT_IDLE] = "idle",   [ACCOUNT_HIDDEN] = "hidden-fault",
+    [ACCOUNT_BOOT] = "boot",           [ACCOUNT_FAULT] = "fault",     [ACCOUNT_SYSTEM_CALL] = "system-call",
+    [ACCOUNT_DISK] = "disk",           [ACCOUNT_CONSOLE] = "console", [ACCOUNT_TIMER] = "timer",
+    [ACCOUNT_EXCEPTION] = "exception", [ACCOUNT_IDLE] = "idle",       [ACCOUNT_HIDDEN] = "hidden-fault",
     [ACCOUNT_PROGRAM] = "program",
 };
 
@@ -30,7 +30,7 @@ void ledger_exit(struct ledger *l, enum exit_cause cause)
 {
     l->exits++;
     l->causes[cause]++;
-    l->disk = l->idle = l->tick = l->ended = false;
+    l->disk = l->console = l->idle = l->tick = l->ended = false;
     l->next = ACCOUNT_PROGRAM;
 }
 
@@ -52,6 +52,11 @@ void ledger_note_disk(struct ledger *l)
     l->disk = true;
     l->disk_notifies++;
     l->fault_disk = true;
+}
+
+void ledger_note_console(struct ledger *l)
+{
+    l->console = true;
 }
 
 void ledger_note_tick(struct ledger *l)
@@ -109,6 +114,8 @@ static enum account payer(const struct ledger *l)
         return ACCOUNT_IDLE;
     if (l->disk && l->account != ACCOUNT_FAULT)
         return ACCOUNT_DISK;
+    if (l->console && l->account != ACCOUNT_FAULT)
+        return ACCOUNT_CONSOLE;
     return l->account;
 }
 

@@ -35,8 +35,9 @@ enum exit_cause {
 enum account {
     ACCOUNT_BOOT,        /* up to the first instruction of a program */
     ACCOUNT_FAULT,       /* the fault in progress */
-    ACCOUNT_SYSTEM_CALL, /* the system call in progress, less its disk requests */
+    ACCOUNT_SYSTEM_CALL, /* the system call in progress, less its disk requests and notifications of a console */
     ACCOUNT_DISK,        /* disk requests outside of faults */
+    ACCOUNT_CONSOLE,     /* notifications of a console, outside of faults */
     ACCOUNT_TIMER,
     ACCOUNT_EXCEPTION, /* of a program, other than page faults */
     ACCOUNT_IDLE,
@@ -70,7 +71,7 @@ struct ledger {
     uint64_t spent;    /* exits charged to it */
     uint64_t began_ns;
     bool ended;        /* with the exit that is being handled */
-    bool disk, idle, tick; /* what this exit did */
+    bool disk, console, idle, tick; /* what this exit did */
     bool fault_disk;   /* what the fault did so far */
     enum fault_class fault_class; /* valid when a fault has ended */
 };
@@ -82,8 +83,9 @@ const char *fault_class_name(enum fault_class c);
 void ledger_exit(struct ledger *l, enum exit_cause cause);
 /* A program was interrupted: what follows is for that, this exit included. now_ns: any clock that does not go back. */
 void ledger_begin(struct ledger *l, enum account account, uint64_t now_ns);
-/* This exit did a disk request; was there for the timer only; waited for an event. */
+/* This exit did a disk request; told a console of output; was there for the timer only; waited for an event. */
 void ledger_note_disk(struct ledger *l);
+void ledger_note_console(struct ledger *l);
 void ledger_note_tick(struct ledger *l);
 void ledger_note_idle(struct ledger *l);
 /* A program goes on, or the machine ends. For a fault: same_place, it goes on where it faulted; write_to_present, it wanted

@@ -2,7 +2,7 @@
  *   1. consoles
  *   2. the timer
  *   3. ports
- *   4. disks */
+ *   4. devices at registers */
 #include <string.h>
 #include "vmm/clock.h"
 #include "vmm/console.h"
@@ -18,12 +18,14 @@
 
 static const struct {
     uint64_t port;
-    enum pv_console_stream stream;
-} consoles[PC_NR_UARTS] = { { 0x3f8, PV_CONSOLE_OUT }, { 0x2f8, PV_CONSOLE_ERR }, { 0x3e8, PV_CONSOLE_LOG } };
+    enum pv_console_stream to;
+} streams[PC_NR_STREAMS] = { { 0x3f8, PV_CONSOLE_OUT },
+                             { 0x2f8, PV_CONSOLE_ERR },
+                             { 0x3e8, PV_CONSOLE_LOG } };
 
 static void write_console(struct pc *pc, unsigned n, const void *data, uint64_t bytes)
 {
-    if (console_write(pc->v->options->quiet, consoles[n].stream, data, bytes) < 0)
+    if (console_write(pc->v->options->quiet, streams[n].to, data, bytes) < 0)
         domain_crash(&pc->v->domain, "its output cannot be written");
 }
 
@@ -65,15 +67,18 @@ void pc_tick(struct pc *pc)
 
 void pc_init(struct pc *pc, struct vmm *v, guest_memory_fn *memory, void *ctx)
 {
-    static uart_output_fn *const outputs[PC_NR_UARTS] = { write_out, write_errors, write_log };
+    static uart_output_fn *const outputs[PC_NR_STREAMS] = { write_out, write_errors, write_log };
 
     *pc = (struct pc){ .v = v };
-    for (unsigned i = 0; i < PC_NR_UARTS; i++)
+    for (unsigned i = 0; i < PC_NR_STREAMS; i++) {
         uart_init(&pc->uarts[i], outputs[i], pc);
+        pc->consoles[i] = (struct virtio_console){ outputs[i], pc };
+        virtio_mmio_init(&pc->devices[PV_MAX_DISKS + i], &virtio_console, &pc->consoles[i], memory, ctx);
+    }
     pic_init(&pc->pic);
     pit_init(&pc->pit, now, set_timer, pc);
     for (unsigned i = 0; i < PV_MAX_DISKS; i++)
-        virtio_mmio_init(&pc->disks[i], i < v->nr_disks ? &virtio_block : NULL,
+        virtio_mmio_init(&pc->devices[i], i < v->nr_disks ? &virtio_block : NULL,
                          i < v->nr_disks ? v->disks[i] : NULL, memory, ctx);
 }
 
@@ -89,8 +94,8 @@ static void end(struct pc *pc, uint64_t value)
 
 static struct uart *uart_at(struct pc *pc, uint64_t port, uint64_t *offset)
 {
-    for (unsigned i = 0; i < PC_NR_UARTS; i++) {
-        *offset = port - consoles[i].port;
+    for (unsigned i = 0; i < PC_NR_STREAMS; i++) {
+        *offset = port - streams[i].port;
         if (*offset < UART_REGISTERS)
             return &pc->uarts[i];
     }
@@ -147,7 +152,7 @@ static bool notify_disk(struct pc *pc, uint64_t place, unsigned size, uint64_t *
     struct disk_stats before = stats_of(pc, place);
     uint64_t began_ns = trace_begin(t);
     ledger_note_disk(&pc->v->ledger);
-    bool done = virtio_mmio_access(&pc->disks[place], MMIO_QUEUE_NOTIFY, true, size, value);
+    bool done = virtio_mmio_access(&pc->devices[place], MMIO_QUEUE_NOTIFY, true, size, value);
     struct disk_stats after = stats_of(pc, place);
     uint64_t reads = after.reads - before.reads;
     if (reads) {
@@ -158,15 +163,23 @@ static bool notify_disk(struct pc *pc, uint64_t place, unsigned size, uint64_t *
     return done;
 }
 
+static bool notify(struct pc *pc, uint64_t place, unsigned size, uint64_t *value)
+{
+    if (place < PV_MAX_DISKS)
+        return notify_disk(pc, place, size, value);
+    ledger_note_console(&pc->v->ledger);
+    return virtio_mmio_access(&pc->devices[place], MMIO_QUEUE_NOTIFY, true, size, value);
+}
+
 void pc_do_mmio(struct pc *pc, gpa_t a, bool is_write, unsigned size, uint64_t *value)
 {
     uint64_t place = (a - PC_MMIO_START) / VIRTIO_MMIO_BYTES,
              offset = (a - PC_MMIO_START) % VIRTIO_MMIO_BYTES;
 
-    if (a >= PC_MMIO_START && place < PV_MAX_DISKS) {
+    if (a >= PC_MMIO_START && place < PC_NR_DEVICES) {
         bool is_notify = is_write && offset == MMIO_QUEUE_NOTIFY;
-        if (is_notify ? notify_disk(pc, place, size, value) :
-                        virtio_mmio_access(&pc->disks[place], offset, is_write, size, value))
+        if (is_notify ? notify(pc, place, size, value)
+                      : virtio_mmio_access(&pc->devices[place], offset, is_write, size, value))
             return;
     }
     if (!is_write)

@@ -1,36 +1,39 @@
 /* A PC's devices, for kernels that boot natively.
  *
- *   ports 0x3f8        16550: a program's output, to standard output
+ *   ports 0x3f8        16550: what programs print, to standard output
  *         0x2f8        16550: programs' errors; and the kernel's log where there is no third one
  *         0x3e8        16550: the kernel's log
  *         0x20, 0xa0   two i8259
  *         0x40, 0x61   i8254, on line 0
  *         0xf4         the end: bits 0 to 7 exit status, bit 8 the kernel panicked
- *   0xfeb00000         virtio-mmio, a place of 512 bytes for each disk, without interrupts, as QEMU's microvm
- * has it
+ *   0xfeb00000         virtio-mmio, a place of 512 bytes for each device, without interrupts, as QEMU's
+ *                      microvm has it: the disks, then three consoles, for the same as the three 16550
  *
  * At ports and places where nothing is, reads give ones and writes are lost. */
 #pragma once
 #include "vmm/device_pic.h"
 #include "vmm/device_pit.h"
 #include "vmm/device_uart.h"
+#include "vmm/device_virtio_console.h"
 #include "vmm/device_virtio_mmio.h"
 #include "vmm/vmm.h"
 
 #define PC_MMIO_START 0xfeb00000ull
 #define PC_NR_PLACES  24
 #define PC_MMIO_BYTES (PC_NR_PLACES * VIRTIO_MMIO_BYTES)
-#define PC_NR_UARTS   3
+#define PC_NR_STREAMS 3 /* what programs print, their errors, the kernel's log */
+#define PC_NR_DEVICES (PV_MAX_DISKS + PC_NR_STREAMS)
 
 struct pc {
     struct vmm *v;
-    struct uart uarts[PC_NR_UARTS];
+    struct uart uarts[PC_NR_STREAMS];
+    struct virtio_console consoles[PC_NR_STREAMS];
     struct pic pic;
     struct pit pit;
-    struct virtio_mmio disks[PV_MAX_DISKS];
+    struct virtio_mmio devices[PC_NR_DEVICES]; /* disks first */
 };
 
-/* memory: of a guest, for disks. */
+/* memory: of a guest, for devices. */
 void pc_init(struct pc *pc, struct vmm *v, guest_memory_fn *memory, void *ctx);
 
 /* Do the access to ports that kvm_run tells of, all of a string of them; what is read is left there. */

@@ -1,8 +1,8 @@
 /* The device's side of a split virtqueue. Virtio 1.2, 2.7; <linux/virtio_ring.h>.
  *
- * Rings and buffers lie in guest memory, and all that stands there is hostile and may change while it is read:
- * a chain is collected first (each field read once, each address turned into a pointer), then the device takes
- * it. No feature of rings is offered: no indirect descriptors, no event index. */
+ * Rings and buffers lie in guest memory, and all that stands there is hostile and may change while it is
+ * read: a chain is collected first (each field read once, each address turned into a pointer), then the
+ * device takes it. No feature of rings is offered: no indirect descriptors, no event index. */
 #pragma once
 #include "address.h"
 
@@ -24,8 +24,8 @@ struct virtqueue_chain {
     struct iovec pieces[VIRTQUEUE_MAX_PIECES];
 };
 
-/* What a device does with a chain, which it may use up. NULL, and *written is the length for the used ring: of
- * what was written, from the start of the writable part without a gap (2.7.8.2); or what is wrong with the
+/* What a device does with a chain, which it may use up. NULL, and *written is the length for the used ring:
+ * of what was written, from the start of the writable part without a gap (2.7.8.2); or what is wrong with the
  * chain, which breaks the queue: then nothing was done. */
 typedef const char *virtqueue_take_fn(void *device, struct virtqueue_chain *chain, uint32_t *written);
 
