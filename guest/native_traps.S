@@ -17,6 +17,7 @@
 
 #define TRAP_SYSTEM_CALL  0x80
 #define RFLAGS_FIXED_ONLY 0x2
+#define RFLAGS_IF         0x200
 
     .macro save_registers
     mov %rax, native_frame + FRAME_RAX
@@ -142,12 +143,13 @@ native_load_segments:
     iretq
 1:  ret
 
-/* 4. The caller expects its scratch registers to be lost, as at any call: so nothing is saved. */
+/* 4. The caller expects its scratch registers to be lost, as at any call: so nothing is saved. The interrupt
+ * returns with interrupts off: one a wait, or a timer that is faster than its handler would leave time for
+ * nothing else. */
     .globl native_wait_for_interrupt
 native_wait_for_interrupt:
     sti
     hlt
-    cli
     ret
 
 trap_in_kernel:
@@ -157,6 +159,7 @@ trap_in_kernel:
     sub $8, %rsp /* the CPU aligned rsp to 16 before it pushed */
     call native_timer_acknowledge
     add $24, %rsp
+    andl $~RFLAGS_IF, 16(%rsp)
     iretq
 
     .bss
