@@ -4,8 +4,10 @@
  *   native_paging.c                the kernel's own tables, the page-table operations
  *   native_cpu.c                   descriptors, control registers, MSRs
  *   native_traps.S, native_traps.c from a trap to kernel_handle_trap, and back to a program
- *   native_uart.c                  console: 16550 at COM1, COM2
- *   native_virtio_mmio.c           disks
+ *   native_uart.c                  16550 at COM1, COM2, COM3
+ *   native_virtio_mmio.c           virtio devices: finding them, their registers
+ *   native_console.c               console: virtio, or 16550
+ *   native_disks.c                 disks: virtio
  *   native_timer.c                 i8254 through i8259, idling, the clock
  *   native_power.c                 the end
  *   platform_native.c              the table of all that
@@ -13,6 +15,7 @@
  * A privileged instruction may cost much where it is emulated, so they are kept rare, above all between a
  * fault and the return from it: one read of CR2, one IRETQ. */
 #pragma once
+#include "native_virtio.h"
 #include "platform.h"
 
 /* native_paging.c. native_paging_init: builds the final tables in frames from *next_free up, which it
@@ -47,10 +50,18 @@ void native_wait_for_interrupt(void);
 
 /* native_uart.c */
 void native_uart_init(void);
+void native_uart_write(enum pv_console_stream stream, const void *data, uint64_t bytes);
+
+/* native_virtio_mmio.c. Finds all devices, and fills boot's nr_disks and disks. */
+void native_virtio_probe(struct boot_info *boot);
+
+/* native_console.c. To be written: less than 4 GiB of the linear map or the image. */
+void native_console_found(virtio_t device);
 void native_console_write(enum pv_console_stream stream, const void *data, uint64_t bytes);
 
-/* native_virtio_mmio.c. native_disks_probe fills nr_disks and disks. */
-void native_disks_probe(struct boot_info *boot);
+/* native_disks.c. native_disks_tell: when all are found. */
+void native_disk_found(virtio_t device);
+void native_disks_tell(struct boot_info *boot);
 void native_disk_setup(unsigned disk, const struct pv_disk_queue *q);
 void native_disk_notify(uint64_t mask);
 

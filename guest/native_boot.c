@@ -89,6 +89,6 @@ void native_start(gpa_t start_info)
     native_paging_init(ram, nr_ram, &next_free);
     find_free_memory(gpa_to_pfn(image_to_gpa(image_start)).n, next_free.n);
     native_timer_init();
-    native_disks_probe(&boot_info);
+    native_virtio_probe(&boot_info);
     kernel_main(&boot_info);
 }

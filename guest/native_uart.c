@@ -1,4 +1,4 @@
-/* The console: 16550 at COM1 for what programs print, at COM2 for their errors, at COM3 for the kernel's log.
+/* 16550s: at COM1 for what programs print, at COM2 for their errors, at COM3 for the kernel's log.
  * What is not there is replaced by the one before it. Nothing is read. National Semiconductor PC16550D, 8. */
 #include "kernel.h"
 #include "native.h"
@@ -62,7 +62,7 @@ void native_uart_init(void)
 }
 
 /* An empty transmitter takes a whole FIFO: one poll for 16 bytes. */
-void native_console_write(enum pv_console_stream stream, const void *data, uint64_t bytes)
+void native_uart_write(enum pv_console_stream stream, const void *data, uint64_t bytes)
 {
     uint16_t port = stream == PV_CONSOLE_OUT ? COM1 : stream == PV_CONSOLE_ERR ? error_port : log_port;
     const char *at = data;

@@ -17,7 +17,7 @@ uint64_t *boot_root;
 static void write_console(enum pv_console_stream stream, const void *data, uint64_t bytes)
 {
     (void)stream;
-    native_console_write(PV_CONSOLE_OUT, data, bytes);
+    native_uart_write(PV_CONSOLE_OUT, data, bytes);
 }
 
 static void commit_nothing(void)
