@@ -28,6 +28,8 @@ def script(case, sample):
     kernel = f'"$KERNELS/{stanza.get("kernel")}.elf"' if stanza.get("kernel") else os.path.join(os.path.dirname(sample),
                                                                                             "guest/kernel.elf")
     words += ["--timeout", str(stanza.number("timeout", 60)), "--kernel", kernel]
+    if stanza.get("console"):
+        words += ["--console", shlex.quote(stanza.get("console"))]
     if stanza.get("memory"):
         words += ["--memory", shlex.quote(stanza.get("memory"))]
     if case.policy:

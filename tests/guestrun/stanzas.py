@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from . import plain_qemu
 
 KEYS = {"run", "command", "modes", "memory", "swap", "policies", "disk", "options", "timeout", "expect", "status",
-        "stderr", "counts", "repeat", "may-differ", "skip", "json", "signal", "bad", "slow", "kernel"}
+        "stderr", "counts", "repeat", "may-differ", "skip", "json", "signal", "bad", "slow", "kernel",
+        "console"}
 MODE_KEYS = {"counts"}  # may also be given for one mode: counts-fv
 
 
