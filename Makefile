@@ -1,6 +1,6 @@
-# faultvisor. Targets: all disk bench check check-source check-unit check-guests check-qemu check-nested check-nested-brief check-readme check-machines install uninstall clean.
+# faultvisor. Targets: all disk test-programs bench check check-source check-unit check-guests check-qemu check-nested check-readme check-machines install uninstall clean.
 # Variables: O= build folder, V=1 shows commands, SAN=address,undefined, PREFIX=, DESTDIR=, CC=, MUSL_CC=.
-# check-guests takes GUESTS='--only sort --jobs 2', options of tests/run-guests; bench takes BENCH='--quick', of scripts/bench.
+# check-guests takes GUESTS='--only sort', options of tests/run-guests, and JOBS=, how many at a time; bench takes BENCH='--quick', of scripts/bench.
 
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
@@ -39,7 +39,7 @@ MMU_BARE   := $(patsubst %,$(O)/bare/%.o,$(MMU_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs kernels disk bench check check-source check-unit check-guests check-qemu check-readme check-nested check-nested-brief check-machines install uninstall clean help
+.PHONY: all programs kernels test-programs disk bench check check-source check-unit check-guests check-qemu check-readme check-nested check-machines install uninstall clean help
 
 all: $(O)/faultvisor $(O)/guest/kernel.elf programs kernels
 programs: $(PROGRAMS)
@@ -151,38 +151,42 @@ bench: all disk $(O)/tests/bench/host_faults
 check-source: all
 	$(Q)O=$(O) CC=$(CC) tests/check-source
 
+test-programs: $(TESTS)
+
 check-unit: $(TESTS)
 	$(Q)tests/run-unit $(TESTS) $(wildcard tests/*_selftest.py)
 
+GUESTS_JOBS := $(if $(JOBS),--jobs $(JOBS))
 check-guests: all disk
-	$(Q)tests/run-guests --build $(O) $(GUESTS) || bad=1; \
+	$(Q)tests/run-guests --build $(O) $(GUESTS_JOBS) $(GUESTS) || bad=1; \
 		$(if $(GUESTS),,for t in trace compare growth; do tests/$$t-check --build $(O) || bad=1; done;) exit $${bad:-0}
 
 # The same kernel and programs under plain QEMU, with no hypervisor of ours.
 check-qemu: all disk
-	$(Q)tests/run-guests --build $(O) --on qemu $(GUESTS)
+	$(Q)tests/run-guests --build $(O) --on qemu $(GUESTS_JOBS) $(GUESTS)
 
-# The matrix on emulated machines: all of it, which takes a processor most of an hour; and one guest of each kind of fault, in each
-# mode, which make check takes.
+# The same matrix on emulated machines, of which each has its own target: check-nested-vmx and so on.
+NESTED := vmx-shadow vmx svm-shadow svm
 check-nested: all disk
-	$(Q)tests/run-guests --build $(O) --on nested $(GUESTS) || bad=1; \
+	$(Q)tests/run-guests --build $(O) --on nested $(GUESTS_JOBS) $(GUESTS) || bad=1; \
 		$(if $(GUESTS),,tests/trace-check --build $(O) --on svm || bad=1;) exit $${bad:-0}
 
-BRIEF := $(addprefix --only ,hello.* vmbench-minor.* vmbench-cow.* vmbench-pagefault.* vmbench-protfault.* vmbench-syscall.* segv-barrier.*)
-check-nested-brief: all disk
-	$(Q)tests/run-guests --build $(O) --on nested $(BRIEF) || bad=1; \
-		tests/trace-check --build $(O) --on svm || bad=1; exit $${bad:-0}
+$(NESTED:%=check-nested-%): check-nested-%: all disk
+	$(Q)tests/run-guests --build $(O) --on $* $(GUESTS_JOBS) $(GUESTS) || bad=1; \
+		$(if $(GUESTS)$(filter-out svm,$*),,tests/trace-check --build $(O) --on svm || bad=1;) exit $${bad:-0}
 
 # Every command of the README, as a reader would type it.
 check-readme: all disk
 	$(Q)tests/readme-check --build $(O)
 
 # scripts/nested itself: what comes out of its machines, and what is left of one that dies.
-check-machines: $(O)/faultvisor
-	$(Q)env O=$(O) tests/nested-test
+check-machines: all disk
+	$(Q)env O=$(O) tests/nested-test || bad=1; tests/kill-check --build $(O) || bad=1; exit $${bad:-0}
 
-check:
-	$(Q)O=$(O) tests/run-all check-source check-unit check-guests check-qemu check-readme check-nested-brief check-machines
+# All of it, a target a CPU at a time: first what fails fast, then the longest first. All is built before, so that no two
+# targets build the same.
+check: all disk test-programs
+	$(Q)O=$(O) tests/run-all check-source check-unit check-guests $(NESTED:%=check-nested-%) check-machines check-readme check-qemu
 
 clean:
 	rm -rf $(O)

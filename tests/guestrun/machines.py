@@ -4,7 +4,6 @@ Each place has run(cases, done): it works off the runs of the cases, and calls d
 a case leaves is in the results folder, or will never be; trouble says what became of the place, if it is no longer.
 It may call done from several threads."""
 import base64
-import concurrent.futures
 import io
 import os
 import queue
@@ -14,6 +13,7 @@ import tempfile
 import zlib
 
 from . import plain_qemu
+from .threads import in_threads
 
 NESTED = ("svm", "svm-shadow", "vmx", "vmx-shadow")
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -171,13 +171,6 @@ def unpack_result(packed, run, results):
         with open(os.path.join(results, name), "wb") as f:
             f.write(data)
     return True
-
-
-def in_threads(functions):
-    """Call each in a thread of its own, and wait for all. The first exception among them is raised here."""
-    with concurrent.futures.ThreadPoolExecutor(max(1, len(functions))) as pool:
-        for call in [pool.submit(function) for function in functions]:
-            call.result()
 
 
 def place(on, build, plan, results, jobs, slots):
