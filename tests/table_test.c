@@ -131,6 +131,26 @@ START_TEST(recorded_runs_make_the_recorded_table)
 }
 END_TEST
 
+START_TEST(a_mode_whose_faults_nobody_sees_has_none_to_compare)
+{
+    json_t *run = json_load_file("tests/golden/run-fv.json", 0, NULL);
+    ck_assert_int_eq(json_object_set_new(run, "mode", json_string("hw")), 0);
+    ck_assert_int_eq(json_object_set_new(run, "start_ns", json_integer(0)), 0);
+    make_table_of_runs(1);
+    table_free(&t);
+    const struct run_column columns[] = { { "pv", recorded[0] }, { "hw", run } };
+    ck_assert_int_eq(run_table_make(&t, columns, 2), 0);
+    ck_assert_int_eq(cell("faults", "all", 1)->kind, CELL_EMPTY);
+    ck_assert_int_eq(cell("faults", "all", 2)->kind, CELL_EMPTY);
+    ck_assert_int_eq(cell("exits by cause", "all", 1)->kind, CELL_NUMBER);
+    for (unsigned i = 0; i < t.nr_rows; i++)
+        if (!strcmp(t.rows[i].name, "to its first instruction"))
+            ck_assert_int_eq(t.rows[i].cells[1].kind, CELL_EMPTY);
+    json_decref(run);
+    drop_runs();
+}
+END_TEST
+
 START_TEST(a_run_that_is_missing_has_empty_cells_and_no_ratio)
 {
     make_table_of_runs(3);
@@ -188,6 +208,7 @@ int main(void)
     tcase_add_test(c, many_rows_stay_in_order);
     tcase_add_test(c, recorded_runs_make_the_recorded_table);
     tcase_add_test(c, a_run_that_is_missing_has_empty_cells_and_no_ratio);
+    tcase_add_test(c, a_mode_whose_faults_nobody_sees_has_none_to_compare);
     tcase_add_test(c, what_one_mode_lacks_is_zero_there);
     tcase_add_test(c, one_run_alone_has_no_ratios);
     tcase_add_test(c, json_that_is_no_run_makes_no_rows);

@@ -17,7 +17,7 @@
 
 #define MAX_WORDS  1024
 #define STATS_FD   3 /* in the child */
-#define STATS_WORD "--stats-json=/dev/fd/3"
+#define STATS_WORD "--stats-json=/proc/self/fd/3" /* to which /dev/fd, where there is one, is a link */
 
 /* 1. Files. */
 

@@ -7,6 +7,7 @@
 #include "vmm/json_text.h"
 #include "vmm/run_table.h"
 #include "vmm/size.h"
+#include "vmm/vmm.h"
 
 /* 1. Do they agree? */
 
@@ -62,6 +63,8 @@ static void add_notes(struct compare *c, struct table *t)
         } else {
             compare_two(c, t, first, i);
         }
+        if (!child_result_failed(r) && !strcmp(mode, mode_hw.name))
+            table_add_note(t, "%s: page faults make no exits that could be counted.", mode);
     }
 }
 

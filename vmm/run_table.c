@@ -7,6 +7,7 @@
 #include "vmm/error.h"
 #include "vmm/ledger.h"
 #include "vmm/run_table.h"
+#include "vmm/vmm.h"
 
 struct builder {
     struct table *table;
@@ -92,9 +93,11 @@ static const json_t *class_member(const json_t *run, const char *class, const ch
     return json_object_get(member(run, "faults", class), key);
 }
 
+/* Where faults do not exit, none were counted, which is not to say that there were none. */
 static bool fault_count(const json_t *run, const char *class, double *value)
 {
-    return number_of(class_member(run, class, "count"), value);
+    const char *mode = json_string_value(member(run, "mode", NULL));
+    return mode && strcmp(mode, mode_hw.name) && number_of(class_member(run, class, "count"), value);
 }
 
 static bool all_faults(const json_t *run, const char *name, double *value)
@@ -195,9 +198,10 @@ static bool kvm_counter(const json_t *run, const char *name, double *value)
     return number_or_zero(kvm_counters(run), name, value);
 }
 
+/* Zero: nobody saw it (the first instruction in hw). */
 static bool time_ms(const json_t *run, const char *name, double *value)
 {
-    if (!number_of(member(run, name, NULL), value))
+    if (!number_of(member(run, name, NULL), value) || *value == 0)
         return false;
     *value /= 1000000;
     return true;
