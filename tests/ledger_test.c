@@ -35,8 +35,31 @@ static void disk_exit(void)
 static void end(bool same_place, bool write_to_present, uint64_t now_ns)
 {
     ledger_exit(&l, EXIT_HYPERCALL);
-    ledger_end(&l, same_place, write_to_present);
+    ledger_end(&l, same_place ? GOES_ON_THERE : GOES_ON_ELSEWHERE, write_to_present);
     ledger_charge(&l, now_ns);
+}
+
+static void instruction(unsigned number)
+{
+    ledger_exit(&l, EXIT_PRIVILEGED);
+    ledger_note_instruction(&l, number);
+    ledger_charge(&l, 0);
+}
+
+/* The kernel prints. */
+static void turn(uint64_t now_ns)
+{
+    ledger_exit(&l, EXIT_PORT);
+    ledger_note_turn(&l, now_ns);
+    ledger_charge(&l, now_ns);
+}
+
+static uint64_t sum_of_rows(const struct tally *t)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < NR_LEDGER_ROWS; i++)
+        sum += t->rows[i];
+    return sum;
 }
 
 START_TEST(exits_before_the_first_program_are_boot)
@@ -163,7 +186,7 @@ START_TEST(a_tick_that_waited_for_the_end_of_a_fault_begins_after_it)
     end(false, false, 0);
     begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 0);
     ledger_exit(&l, EXIT_HYPERCALL);
-    ledger_end(&l, true, false);
+    ledger_end(&l, GOES_ON_THERE, false);
     ledger_begin(&l, ACCOUNT_TIMER, 7);
     ledger_charge(&l, 5);
     end(false, false, 10);
@@ -211,6 +234,111 @@ START_TEST(least_and_most_exits_are_kept)
 }
 END_TEST
 
+START_TEST(a_fault_tells_what_it_was_made_of)
+{
+    enum { LOADS_CR2 = 3, RETURNS = 5 };
+    end(false, false, 0);
+    begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 0);
+    instruction(LOADS_CR2);
+    disk_exit();
+    plain_exit(EXIT_TABLE_STORE);
+    plain_exit(EXIT_TABLE_STORE);
+    ledger_exit(&l, EXIT_PAGE_FAULT);
+    ledger_note_hidden(&l);
+    ledger_charge(&l, 0);
+    ledger_exit(&l, EXIT_SIGNAL);
+    ledger_note_tick(&l);
+    ledger_charge(&l, 0);
+    ledger_exit(&l, EXIT_PRIVILEGED);
+    ledger_note_instruction(&l, RETURNS);
+    ledger_end(&l, GOES_ON_THERE, false);
+    ledger_charge(&l, 0);
+    const struct tally *t = &l.faults[FAULT_MAJOR];
+    ck_assert_uint_eq(t->exits, 7);
+    ck_assert_uint_eq(sum_of_rows(t), t->exits);
+    ck_assert_uint_eq(t->rows[EXIT_PAGE_FAULT], 1);
+    ck_assert_uint_eq(t->rows[ROW_HIDDEN_FAULT], 1);
+    ck_assert_uint_eq(t->rows[ROW_INSTRUCTION + LOADS_CR2], 1);
+    ck_assert_uint_eq(t->rows[ROW_DISK_NOTIFY], 1);
+    ck_assert_uint_eq(t->rows[EXIT_TABLE_STORE], 2);
+    ck_assert_uint_eq(t->rows[ROW_INSTRUCTION + RETURNS], 1);
+    ck_assert_uint_eq(t->rows[EXIT_SIGNAL], 0);
+}
+END_TEST
+
+START_TEST(rows_of_one_fault_are_not_the_next_ones)
+{
+    end(false, false, 0);
+    begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 0);
+    plain_exit(EXIT_TABLE_STORE);
+    end(true, true, 0);
+    begin(EXIT_SYSTEM_CALL, ACCOUNT_SYSTEM_CALL, 0);
+    end(false, false, 0);
+    ck_assert_uint_eq(l.faults[FAULT_COW].rows[EXIT_TABLE_STORE], 1);
+    ck_assert_uint_eq(l.system_calls.rows[EXIT_TABLE_STORE], 0);
+    ck_assert_uint_eq(sum_of_rows(&l.system_calls), 2);
+}
+END_TEST
+
+/* A fault of which the kernel prints something, and then makes a table store. */
+static void fault_with_a_message(void)
+{
+    end(false, false, 0);
+    begin(EXIT_PAGE_FAULT, ACCOUNT_FAULT, 100);
+    instruction(1);
+    turn(130);
+    turn(150);
+    plain_exit(EXIT_TABLE_STORE);
+}
+
+START_TEST(a_fault_that_kills_its_program_ends_where_the_kernel_turns_from_it)
+{
+    fault_with_a_message();
+    ledger_exit(&l, EXIT_PRIVILEGED);
+    ledger_end(&l, GOES_ON_NOWHERE, false);
+    ck_assert_int_eq(ledger_charge(&l, 200), ACCOUNT_ENDING);
+    const struct tally *t = &l.faults[FAULT_PROTECTION];
+    ck_assert_uint_eq(t->histogram[2], 1);
+    ck_assert_uint_eq(sum_of_rows(t), 2);
+    ck_assert_uint_eq(t->ns, 30);
+    ck_assert_uint_eq(l.accounts[ACCOUNT_ENDING], 4);
+    ck_assert_uint_eq(l.moved, 4);
+    ck_assert_uint_eq(ledger_unfinished(&l), 0);
+    ck_assert(ledger_is_closed(&l, 7));
+}
+END_TEST
+
+START_TEST(a_fault_that_its_program_survives_pays_for_the_message)
+{
+    const enum goes_on ways[] = { GOES_ON_THERE, GOES_ON_ELSEWHERE };
+    for (int i = 0; i < 2; i++) {
+        setup();
+        fault_with_a_message();
+        ledger_exit(&l, EXIT_PRIVILEGED);
+        ledger_end(&l, ways[i], false);
+        ck_assert_int_eq(ledger_charge(&l, 200), ACCOUNT_FAULT);
+        const struct tally *t = &l.faults[i ? FAULT_PROTECTION : FAULT_MINOR];
+        ck_assert_uint_eq(t->histogram[6], 1);
+        ck_assert_uint_eq(t->ns, 100);
+        ck_assert_uint_eq(l.accounts[ACCOUNT_ENDING], 0);
+        ck_assert_uint_eq(l.moved, 0);
+    }
+}
+END_TEST
+
+START_TEST(what_a_system_call_prints_is_its_own)
+{
+    end(false, false, 0);
+    begin(EXIT_SYSTEM_CALL, ACCOUNT_SYSTEM_CALL, 0);
+    turn(1);
+    ledger_exit(&l, EXIT_PRIVILEGED);
+    ledger_end(&l, GOES_ON_NOWHERE, false);
+    ledger_charge(&l, 2);
+    ck_assert_uint_eq(l.system_calls.histogram[3], 1);
+    ck_assert_uint_eq(l.accounts[ACCOUNT_ENDING], 0);
+}
+END_TEST
+
 START_TEST(a_ledger_that_missed_a_run_is_not_closed)
 {
     plain_exit(EXIT_BOOT);
@@ -237,6 +365,11 @@ int main(void)
     tcase_add_test(t, a_fault_that_never_ended_is_told_apart);
     tcase_add_test(t, waiting_is_idle);
     tcase_add_test(t, least_and_most_exits_are_kept);
+    tcase_add_test(t, a_fault_tells_what_it_was_made_of);
+    tcase_add_test(t, rows_of_one_fault_are_not_the_next_ones);
+    tcase_add_test(t, a_fault_that_kills_its_program_ends_where_the_kernel_turns_from_it);
+    tcase_add_test(t, a_fault_that_its_program_survives_pays_for_the_message);
+    tcase_add_test(t, what_a_system_call_prints_is_its_own);
     tcase_add_test(t, a_ledger_that_missed_a_run_is_not_closed);
     Suite *s = suite_create("ledger");
     suite_add_tcase(s, t);

@@ -48,14 +48,17 @@ cat "$here/stderr" >&2
 . "$here/end"
 """
 
-TALLY = {"count": 0, "exits": 0, "min": 0, "max": 0, "histogram": {}}
+TALLY = {"count": 0, "exits": 0, "min": 0, "max": 0, "histogram": {}, "by_cause": {}}
 STATS = {
     "mode": "pv", "substrate": "PVM", "program": ["bin/hello", "you"], "exit_status": 3,
     "exits": {"total": 21, "by_cause": {"boot": 5, "page-fault": 4, "hypercall": 8, "system-call": 4}},
-    "faults": {"minor": {"count": 2, "exits": 4, "min": 2, "max": 2, "histogram": {"2": 2}},
-               "major": {"count": 1, "exits": 3, "min": 3, "max": 3, "histogram": {"3": 1}},
+    "faults": {"minor": {"count": 2, "exits": 4, "min": 2, "max": 2, "histogram": {"2": 2},
+                         "by_cause": {"page-fault": 2, "hypercall": 2}},
+               "major": {"count": 1, "exits": 3, "min": 3, "max": 3, "histogram": {"3": 1},
+                         "by_cause": {"page-fault": 1, "disk-notify": 1, "hypercall": 1}},
                "cow": TALLY, "protection": TALLY},
-    "system_calls": {"count": 4, "exits": 8, "min": 2, "max": 2, "histogram": {"2": 4}},
+    "system_calls": {"count": 4, "exits": 8, "min": 2, "max": 2, "histogram": {"2": 4},
+                     "by_cause": {"system-call": 4, "hypercall": 4}}, "timer": TALLY,
     "outside_faults": {"boot": 6, "system-call": 8}, "disk": {"reads": 1, "writes": 0},
     "kvm": {"exits": 1000}, "wall_ns": 5000,
 }
@@ -249,6 +252,24 @@ class RunGuests(unittest.TestCase):
         self.stats["faults"]["minor"]["histogram"] = {"2": 1, "3": 1}
         out = self.expect_fail("minor: the histogram does not add up to 4 exits")
         self.assertIn("minor: min and max are not those of the histogram", out)
+
+    def test_rows_that_do_not_add_up_fail(self):
+        self.stats["faults"]["major"]["by_cause"]["disk-notify"] = 2
+        self.expect_fail("major: its rows do not add up to 3 exits")
+
+    def test_a_fault_that_is_made_of_something_else_fails(self):
+        self.stats["faults"]["minor"]["by_cause"] = {"page-fault": 2, "hypercall": 1, "port": 1}
+        out = self.expect_fail("2 minor faults have 1 exits for hypercall")
+        self.assertIn("minor faults have 1 exits for port", out)
+
+    def test_a_row_that_is_not_there_is_zero(self):
+        self.expect_pass("counts = faults.major.exits == 2 * faults.major.count + faults.major.by_cause.disk-notify\n"
+                         "   faults.minor.by_cause.drain == 0")
+
+    def test_names_in_braces_are_added_up(self):
+        self.expect_pass("counts = faults.major.exits == 1 + faults.major.by_cause.{disk-notify,hypercall,drain}")
+        self.expect_fail("4 against 6", "counts = 2 * faults.major.by_cause.{disk-notify,hypercall} == 3 + "
+                                        "faults.major.exits")
 
     def test_a_missing_message_fails(self):
         self.expect_pass("stderr = ^a warning$")

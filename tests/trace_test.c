@@ -109,7 +109,7 @@ static void go_on(bool write_to_present)
     ledger_exit(&l, EXIT_HYPERCALL);
     trace_step(t, STEP_UPDATE_REQUESTED);
     trace_step(t, STEP_TABLE_UPDATED);
-    ledger_end(&l, true, write_to_present);
+    ledger_end(&l, GOES_ON_THERE, write_to_present);
     trace_over(t);
     trace_step(t, STEP_UPCALL); /* of a tick: it is none of the fault's */
     charge(EXIT_HYPERCALL);
@@ -221,6 +221,62 @@ static double number_of(const json_t *o, const char *key)
     ck_assert_msg(json_is_number(n), "no number: %s", key);
     return json_number_value(n);
 }
+
+static double end_of(const json_t *event)
+{
+    return number_of(event, "ts") + number_of(event, "dur");
+}
+
+static const json_t *event_named(const json_t *o, const char *name)
+{
+    size_t i;
+    json_t *event;
+    json_array_foreach(json_object_get(o, "traceEvents"), i, event)
+    {
+        if (!strcmp(text_of(event, "name"), name))
+            return event;
+    }
+    ck_abort_msg("no %s", name);
+    return NULL;
+}
+
+/* An exit of the guest's kernel; turn: it prints, because a program is to end. */
+static void kernel_exit(enum exit_cause cause, bool turn)
+{
+    trace_returned(t, LANE_KERNEL);
+    ledger_exit(&l, cause);
+    if (turn)
+        ledger_note_turn(&l, clock_now_ns());
+    charge(cause);
+    trace_resumes(t, LANE_KERNEL);
+}
+
+START_TEST(the_end_of_a_program_is_not_of_the_fault_that_killed_it)
+{
+    char names[512];
+    open_trace();
+    boot();
+    fault();
+    kernel_exit(EXIT_PRIVILEGED, false);
+    kernel_exit(EXIT_PORT, true);
+    kernel_exit(EXIT_PORT, true);
+    trace_returned(t, LANE_KERNEL);
+    ledger_exit(&l, EXIT_PRIVILEGED);
+    ledger_end(&l, GOES_ON_NOWHERE, false);
+    charge(EXIT_PRIVILEGED);
+    trace_resumes(t, LANE_PROGRAM);
+    json_t *o = close_trace();
+    list(o, "exit", 1, names, sizeof(names));
+    ck_assert_str_eq(names, "page-fault privileged-instruction ");
+    list(o, "step", 1, names, sizeof(names));
+    ck_assert_str_eq(names, "caught domain-found fault-info-written upcall ");
+    const json_t *of_fault = event_named(o, "protection fault"), *ending = event_named(o, "process-end");
+    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(of_fault, "args"), "exits")), 2);
+    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(ending, "args"), "exits")), 3);
+    ck_assert(end_of(of_fault) <= json_number_value(json_object_get(ending, "ts")) + 0.001);
+    json_decref(o);
+}
+END_TEST
 
 static bool has_number(const json_t *o, const char *key, double least, double most)
 {
@@ -397,6 +453,7 @@ int main(void)
     TCase *recording = tcase_create("recording");
     tcase_set_timeout(recording, 30);
     tcase_add_test(recording, a_fault_is_a_span_with_its_exits_and_steps);
+    tcase_add_test(recording, the_end_of_a_program_is_not_of_the_fault_that_killed_it);
     tcase_add_test(recording, every_event_is_as_the_format_wants_it);
     tcase_add_test(recording, an_exit_names_its_instruction_or_hypercalls);
     tcase_add_test(recording, steps_outside_of_faults_are_none);

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include "vmm/clock.h"
 #include "vmm/error.h"
+#include "vmm/fv_emulate.h"
 #include "vmm/monitor/monitor_ports.h"
 #include "vmm/vmm.h"
 
@@ -205,6 +206,24 @@ const char *exit_cause_name(enum exit_cause c)
     return exit_table[c].name;
 }
 
+_Static_assert(ROW_INSTRUCTION + FV_NR_INSTRUCTIONS <= NR_LEDGER_ROWS, "each instruction has its row");
+
+const char *ledger_row_name(unsigned row)
+{
+    if (row < NR_EXIT_CAUSES)
+        return exit_cause_name(row);
+    switch (row) {
+    case ROW_DISK_NOTIFY:
+        return "disk-notify";
+    case ROW_CONSOLE_NOTIFY:
+        return "console-notify";
+    case ROW_HIDDEN_FAULT:
+        return "hidden-fault";
+    default:
+        return fv_instruction_name(row - ROW_INSTRUCTION);
+    }
+}
+
 /* 3. Classify. */
 
 static enum exit_cause classify_vector(struct vmm *v, unsigned vector)
@@ -336,7 +355,7 @@ static enum verdict handle_exit(struct vmm *v, int result)
         verdict = go_on_or_stop(v);
     }
     if (verdict == STOP)
-        ledger_end(&v->ledger, false, false);
+        ledger_end(&v->ledger, GOES_ON_NOWHERE, false);
     charge(v, cause);
     charge_drains(v);
     if (verdict == GO_ON && (v->mode->is_bare || passes_monitor(cause)))

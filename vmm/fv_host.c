@@ -53,7 +53,7 @@ static enum exit_cause fv_classify(struct vmm *v, const struct monitor_trap *t, 
 static void account_alone(struct vmm *v, enum account a)
 {
     ledger_begin(&v->ledger, a, clock_now_ns());
-    ledger_end(&v->ledger, true, false);
+    ledger_end(&v->ledger, GOES_ON_THERE, false);
 }
 
 static void fv_page_fault(struct vmm *v, const struct monitor_trap *t)
@@ -66,6 +66,8 @@ static void fv_page_fault(struct vmm *v, const struct monitor_trap *t)
             trace_step(v->trace, STEP_GUEST_WALKED);
             trace_step(v->trace, STEP_SHADOW_UPDATED);
             account_alone(v, ACCOUNT_HIDDEN);
+        } else {
+            ledger_note_hidden(&v->ledger);
         }
         return;
     }
@@ -78,6 +80,18 @@ static void fv_page_fault(struct vmm *v, const struct monitor_trap *t)
     h->fault_is_write_to_present = (error & PF_ERR_PRESENT) && (error & PF_ERR_WRITE);
 }
 
+static void emulate(struct vmm *v)
+{
+    struct fv_host *h = fv_host_of(v);
+    trace_instruction(v->trace, insn.what, 0);
+    if (insn.what == FV_MOV_FROM_CR2)
+        trace_step(v->trace, STEP_ADDRESS_READ);
+    ledger_note_instruction(&v->ledger, insn.what);
+    fv_cpu_emulate(&h->cpu, &insn);
+    if (insn.what == FV_MOV_TO_CR3 && h->cpu.cr3 != h->fault_cr3)
+        ledger_note_turn(&v->ledger, clock_now_ns());
+}
+
 static void fv_trap(struct vmm *v, const struct monitor_trap *t)
 {
     struct fv_host *h = fv_host_of(v);
@@ -86,13 +100,10 @@ static void fv_trap(struct vmm *v, const struct monitor_trap *t)
         fv_page_fault(v, t);
         return;
     }
-    trace_instruction(v->trace, insn.what, 0);
-    if (insn.what == FV_MOV_FROM_CR2)
-        trace_step(v->trace, STEP_ADDRESS_READ);
-    if (insn.what != FV_NONE)
-        fv_cpu_emulate(&h->cpu, &insn);
-    else
+    if (insn.what == FV_NONE)
         fv_cpu_exception(&h->cpu, t->vector, t->error);
+    else
+        emulate(v);
     insn.what = FV_NONE;
     if (from_program && !fv_in_kernel(v))
         account_alone(v, ACCOUNT_EXCEPTION);

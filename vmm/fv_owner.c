@@ -92,9 +92,11 @@ static void host_note_return(void *ctx)
     struct fv_host *h = fv_host_of(v);
     if (!v->first_program_ns)
         v->first_program_ns = clock_now_ns();
-    bool same_place = v->regs.rip == h->fault_rip && h->cpu.cr3 == h->fault_cr3;
+    enum goes_on goes_on = h->cpu.cr3 != h->fault_cr3    ? GOES_ON_NOWHERE
+                           : v->regs.rip != h->fault_rip ? GOES_ON_ELSEWHERE
+                                                         : GOES_ON_THERE;
     trace_step(v->trace, STEP_RETURN_TRAPPED);
-    ledger_end(&v->ledger, same_place, h->fault_is_write_to_present);
+    ledger_end(&v->ledger, goes_on, h->fault_is_write_to_present);
     trace_over(v->trace);
 }
 

@@ -169,7 +169,7 @@ static int hw_start(struct vmm *v, const struct kernel_image *kernel)
     if (err)
         return err;
     pc_init(pc, v, device_memory, v);
-    ledger_begin(&v->ledger, ACCOUNT_PROGRAM, clock_now_ns()); /* nobody sees where the boot ends */
+    ledger_begin(&v->ledger, ACCOUNT_GUEST, clock_now_ns()); /* nobody sees where the boot ends */
     return 0;
 }
 

@@ -6,7 +6,10 @@
  *   protection  the program did not go on where it faulted (its handler was called, or it was killed)
  *   major       there was disk I/O
  *   cow         a write to a page that was there, and may be written now
- *   minor       any other */
+ *   minor       any other
+ *
+ * A fault that kills its program ends where the guest's kernel turns from it: to the console, to another
+ * address space, or to switching off. Only at the end is it known whether it did. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,6 +35,16 @@ enum exit_cause {
     NR_EXIT_CAUSES
 };
 
+/* Finer rows than causes, for what a fault, a system call or a tick was made of: a row for each cause, and
+ * what is named apart from its cause. */
+enum ledger_row {
+    ROW_DISK_NOTIFY = NR_EXIT_CAUSES, /* a disk was told of requests: by hypercall or register */
+    ROW_CONSOLE_NOTIFY,               /* a console, of output */
+    ROW_HIDDEN_FAULT,                 /* a fault of the guest's kernel that only the shadow had */
+    ROW_INSTRUCTION,                  /* and up: an emulated instruction, by its number (fv_emulate.h) */
+    NR_LEDGER_ROWS = ROW_INSTRUCTION + 64
+};
+
 enum account {
     ACCOUNT_BOOT,        /* up to the first instruction of a program */
     ACCOUNT_FAULT,       /* the fault in progress */
@@ -42,6 +55,8 @@ enum account {
     ACCOUNT_EXCEPTION, /* of a program, other than page faults */
     ACCOUNT_IDLE,
     ACCOUNT_HIDDEN,  /* faults that only the shadow had, in a program: fixed, and the program never knew */
+    ACCOUNT_ENDING,  /* of a program that a fault killed: what came after the fault */
+    ACCOUNT_GUEST,   /* of a bare guest, where nobody sees what is in progress */
     ACCOUNT_PROGRAM, /* nothing in progress: the program ran */
     NR_ACCOUNTS
 };
@@ -52,8 +67,22 @@ enum fault_class { FAULT_MINOR, FAULT_MAJOR, FAULT_COW, FAULT_PROTECTION, NR_FAU
 
 struct tally {
     uint64_t count, exits, min, max, ns;
+    uint64_t rows[NR_LEDGER_ROWS]; /* exits by row; the sum is exits */
     struct time_histogram times;
     uint32_t histogram[LEDGER_HISTOGRAM];
+};
+
+/* What something in progress has cost so far. */
+struct ledger_spent {
+    uint64_t exits;
+    uint32_t rows[NR_LEDGER_ROWS];
+};
+
+/* Where does the program go on, which was interrupted? */
+enum goes_on {
+    GOES_ON_NOWHERE,   /* another program does, or none */
+    GOES_ON_ELSEWHERE, /* in a handler of its own */
+    GOES_ON_THERE,
 };
 
 struct ledger {
@@ -68,12 +97,18 @@ struct ledger {
     /* In progress. */
     enum account account, next; /* next: what began with the exit that ended the former */
     uint64_t next_began_ns;
-    uint64_t spent;    /* exits charged to it */
+    struct ledger_spent spent; /* charged to it */
     uint64_t began_ns;
-    bool ended;        /* with the exit that is being handled */
+    struct ledger_spent delivered; /* of spent, before the kernel turned from the program */
+    uint64_t turned_ns;
+    bool turned;
+    unsigned row;                   /* of the exit that is being handled */
+    bool ended;                     /* with the exit that is being handled */
     bool disk, console, idle, tick; /* what this exit did */
-    bool fault_disk;   /* what the fault did so far */
+    bool fault_disk;                /* what the fault did so far */
+    enum goes_on goes_on;
     enum fault_class fault_class; /* valid when a fault has ended */
+    uint64_t moved;               /* exits that the last one to end had, and its program's end has now */
 };
 
 const char *account_name(enum account a);
@@ -88,9 +123,15 @@ void ledger_note_disk(struct ledger *l);
 void ledger_note_console(struct ledger *l);
 void ledger_note_tick(struct ledger *l);
 void ledger_note_idle(struct ledger *l);
-/* A program goes on, or the machine ends. For a fault: same_place, it goes on where it faulted; write_to_present, it wanted
- * to write to a page that was there. */
-void ledger_end(struct ledger *l, bool same_place, bool write_to_present);
+/* This exit was an emulated instruction; a hidden fault of the guest's kernel. */
+void ledger_note_instruction(struct ledger *l, unsigned number);
+void ledger_note_hidden(struct ledger *l);
+/* With this exit the guest's kernel does what a fault does not need: it prints, loads another address space,
+ * or switches off. */
+void ledger_note_turn(struct ledger *l, uint64_t now_ns);
+/* A program goes on, or the machine ends. For a fault: goes_on, whether that is the program that faulted;
+ * write_to_present, it wanted to write to a page that was there. */
+void ledger_end(struct ledger *l, enum goes_on goes_on, bool write_to_present);
 /* Who paid for it. */
 enum account ledger_charge(struct ledger *l, uint64_t now_ns);
 

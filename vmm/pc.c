@@ -86,6 +86,7 @@ void pc_init(struct pc *pc, struct vmm *v, guest_memory_fn *memory, void *ctx)
 
 static void end(struct pc *pc, uint64_t value)
 {
+    ledger_note_turn(&pc->v->ledger, clock_now_ns());
     if (value & EXIT_PANICKED)
         domain_crash(&pc->v->domain, "its kernel panicked");
     else
@@ -126,6 +127,8 @@ void pc_do_ports(struct pc *pc, struct kvm_run *run)
     uint64_t offset;
     struct uart *u = uart_at(pc, run->io.port, &offset);
 
+    if (u)
+        ledger_note_turn(&pc->v->ledger, clock_now_ns());
     if (u && is_write && size == 1 && run->io.count > 1 && uart_write_string(u, offset, data, run->io.count))
         return;
     for (uint32_t i = 0; i < run->io.count; i++, data += size) {
@@ -168,6 +171,7 @@ static bool notify(struct pc *pc, uint64_t place, unsigned size, uint64_t *value
     if (place < PV_MAX_DISKS)
         return notify_disk(pc, place, size, value);
     ledger_note_console(&pc->v->ledger);
+    ledger_note_turn(&pc->v->ledger, clock_now_ns());
     return virtio_mmio_access(&pc->devices[place], MMIO_QUEUE_NOTIFY, true, size, value);
 }
 

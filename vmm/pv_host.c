@@ -181,8 +181,10 @@ static void host_note_return(void *ctx, const struct cpu_regs *to)
     if (!v->first_program_ns)
         v->first_program_ns = clock_now_ns();
     h->returned = true;
-    bool same_place = to->rip == h->fault_rip && h->domain.user_root.n == h->fault_root.n;
-    ledger_end(&v->ledger, same_place, h->fault_is_write_to_present);
+    enum goes_on goes_on = h->domain.user_root.n != h->fault_root.n ? GOES_ON_NOWHERE
+                           : to->rip != h->fault_rip                ? GOES_ON_ELSEWHERE
+                                                                    : GOES_ON_THERE;
+    ledger_end(&v->ledger, goes_on, h->fault_is_write_to_present);
     trace_over(v->trace);
 }
 

@@ -25,6 +25,15 @@ static json_t *histogram_json(const struct tally *t)
     return histogram;
 }
 
+static json_t *rows_json(const struct tally *t)
+{
+    json_t *rows = json_object();
+    for (unsigned i = 0; i < NR_LEDGER_ROWS; i++)
+        if (t->rows[i])
+            json_object_set_new(rows, ledger_row_name(i), number(t->rows[i]));
+    return rows;
+}
+
 static json_t *tally_json(const struct tally *t)
 {
     json_t *o = json_object();
@@ -33,6 +42,7 @@ static json_t *tally_json(const struct tally *t)
     json_object_set_new(o, "min", number(t->min));
     json_object_set_new(o, "max", number(t->max));
     json_object_set_new(o, "histogram", histogram_json(t));
+    json_object_set_new(o, "by_cause", rows_json(t));
     json_object_set_new(o, "ns", number(t->ns));
     json_object_set_new(o, "p10_ns", number(time_histogram_quantile(&t->times, 100)));
     json_object_set_new(o, "median_ns", number(time_histogram_quantile(&t->times, 500)));

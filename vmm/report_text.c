@@ -59,8 +59,8 @@ void report_print(struct vmm *v, FILE *to)
     print_tally("timer", &l->timers, to);
     fputs("\n  exits charged to nothing above: ", to);
     const char *separator = "";
-    const enum account others[] = { ACCOUNT_BOOT, ACCOUNT_DISK,   ACCOUNT_CONSOLE, ACCOUNT_EXCEPTION,
-                                    ACCOUNT_IDLE, ACCOUNT_HIDDEN, ACCOUNT_PROGRAM };
+    const enum account others[] = { ACCOUNT_BOOT, ACCOUNT_DISK,   ACCOUNT_CONSOLE, ACCOUNT_EXCEPTION, ACCOUNT_IDLE,
+                                    ACCOUNT_HIDDEN, ACCOUNT_ENDING, ACCOUNT_GUEST,   ACCOUNT_PROGRAM };
     for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (!l->accounts[others[i]])
             continue;

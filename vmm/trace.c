@@ -36,7 +36,8 @@ struct trace {
     bool ended;                   /* with this exit, says the ledger */
     enum account next;
     uint32_t nr_faults;
-    bool has_frame; /* a frame was allocated in this fault, as far as is inferred */
+    struct trace_record ending; /* of the program that this fault killed; exits 0: of none */
+    bool has_frame;             /* a frame was allocated in this fault, as far as is inferred */
 
     unsigned nr_records;
     struct trace_record records[NR_RECORDS];
@@ -112,15 +113,49 @@ static void charge(struct trace *t, enum account payer)
         t->activity.exits++;
 }
 
+/* Of the exits that are kept, the last n are those of a program's end and not of the fault that killed it. When did it begin? */
+static uint64_t hand_over_exits(struct trace *t, uint64_t n)
+{
+    uint64_t ns = t->exit.ns;
+    for (unsigned i = t->nr_records; i-- > 0 && n > 0;) {
+        struct trace_record *r = &t->records[i];
+        if (r->kind != RECORD_EXIT || r->payer != ACCOUNT_FAULT)
+            continue;
+        r->payer = ACCOUNT_ENDING;
+        ns = r->ns;
+        n--;
+    }
+    return ns;
+}
+
+/* The ledger found so for n exits. The one that is being handled is among them; it is not kept yet. */
+static void cut_off_ending(struct trace *t, uint64_t n)
+{
+    t->activity.exits -= (uint32_t)n - 1;
+    t->ending = (struct trace_record){ .kind = RECORD_ACTIVITY,
+                                       .what = ACCOUNT_ENDING,
+                                       .exits = (uint32_t)n,
+                                       .ns = hand_over_exits(t, n - 1) };
+    for (unsigned i = 0; i < t->nr_records; i++)
+        if (t->records[i].fault == t->nr_faults && t->records[i].ns >= t->ending.ns)
+            t->records[i].fault = 0;
+}
+
 static void end(struct trace *t, bool goes_on)
 {
-    if (t->account == ACCOUNT_FAULT && goes_on)
+    bool killed = t->ending.exits != 0;
+    if (t->account == ACCOUNT_FAULT && goes_on && !killed)
         put(t, &(struct trace_record){
                    .kind = RECORD_STEP, .what = STEP_RESUMED, .ns = t->resumed.ns, .fault = t->nr_faults });
-    t->activity.from = t->account == ACCOUNT_FAULT && !goes_on;
-    t->activity.duration_ns = t->resumed.ns - t->activity.ns;
+    t->activity.from = t->account == ACCOUNT_FAULT && (!goes_on || killed);
+    t->activity.duration_ns = (killed ? t->ending.ns : t->resumed.ns) - t->activity.ns;
     if (t->account != NOTHING)
         put(t, &t->activity);
+    if (killed) {
+        t->ending.duration_ns = t->resumed.ns - t->ending.ns;
+        put(t, &t->ending);
+        t->ending.exits = 0;
+    }
     begin(t, t->next, t->resumed.ns);
     t->ended = false;
 }
@@ -223,6 +258,8 @@ void trace_add_charge(struct trace *t, enum exit_cause cause, enum account payer
     charge(t, payer);
     t->ended = after->ended;
     t->next = after->account;
+    if (after->moved)
+        cut_off_ending(t, after->moved);
     if (after->ended && t->account == ACCOUNT_FAULT)
         t->activity.what = payer == ACCOUNT_HIDDEN ? TRACE_CLASS_HIDDEN : (int)after->fault_class;
 }

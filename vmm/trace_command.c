@@ -53,7 +53,7 @@ static void print_help(void)
           "hypercalls\n"
           "  fault     from the trap until the program goes on. class, exits, address, access, error (the "
           "CPU's\n"
-          "            error code), rip; stopped: the run ended before\n"
+          "            error code), rip; stopped: the program or the run ended before\n"
           "  step      an instant in a fault. name: the step; source: told or inferred, if not seen by the "
           "VMM\n"
           "  run       the guest kernel ran, with the monitor and KVM on the way\n"

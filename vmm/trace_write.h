@@ -21,8 +21,8 @@ enum trace_kind {
 struct trace_record {
     uint8_t kind;   /* enum trace_kind */
     uint8_t what;   /* EXIT: cause. STEP: the step. FAULT: class (trace_class_name). ACTIVITY: account */
-    uint8_t from;   /* EXIT: lane that ran before. STEP: source. WORK: is the root loaded? FAULT: did the run
-                       stop? */
+    uint8_t from;   /* EXIT: lane that ran before. STEP: source. WORK: is the root loaded? FAULT: did the
+                       program end? */
     uint8_t to;     /* EXIT: lane that runs next, LANE_VMM for none */
     uint8_t payer;  /* EXIT: account */
     uint8_t instruction; /* EXIT: trace_instruction_name, FV_NONE if none */

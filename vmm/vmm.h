@@ -81,6 +81,7 @@ struct vmm {
 int run_loop(struct vmm *v);
 
 const char *exit_cause_name(enum exit_cause c);
+const char *ledger_row_name(unsigned row);
 /* Have the guest trap at once, although it does nothing that traps. For exits that do not pass the monitor. */
 void run_kick(struct vmm *v);
 
