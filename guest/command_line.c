@@ -66,7 +66,8 @@ static bool parse_option(struct command_line *out, const char *word)
         out->policy = word + 7;
         return true;
     }
-    return strncmp(word, "seed=", 5) == 0 && parse_number(word + 5, &out->seed);
+    return (strncmp(word, "seed=", 5) == 0 && parse_number(word + 5, &out->seed)) ||
+           (strncmp(word, "tsc_early_khz=", 14) == 0 && parse_number(word + 14, &out->tsc_khz));
 }
 
 static bool fail(struct command_line *out, const char *word)

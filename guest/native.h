@@ -66,7 +66,7 @@ void native_disk_setup(unsigned disk, const struct pv_disk_queue *q);
 void native_disk_notify(uint64_t mask);
 
 /* native_timer.c. native_timer_acknowledge: false if the interrupt of that vector was none of the timer's. */
-void native_timer_init(void);
+void native_timer_init(uint64_t tsc_khz);
 void native_set_timer(uint64_t period_ns);
 bool native_timer_acknowledge(uint64_t vector);
 void native_idle(void);

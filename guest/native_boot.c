@@ -2,10 +2,12 @@
  *
  *   1. the memory map     what PVH's start info says is RAM
  *   2. free memory        that, less the image and the tables
- *   3. native_start       everything in order
+ *   3. the clock          what the command line says of it
+ *   4. native_start       everything in order
  *
  * Until native_paging_init the first GiB is mapped where it lies, and nothing else: so the start info must
  * lie there. */
+#include "command_line.h"
 #include "kernel.h"
 #include "hvm_start.h"
 #include "image.h"
@@ -76,7 +78,16 @@ static void find_free_memory(uint64_t taken, uint64_t taken_end)
     }
 }
 
-/* 3. */
+/* 3. What else is wrong with the command line, kernel_main says. */
+
+static uint64_t told_tsc_khz(void)
+{
+    static struct command_line words;
+
+    return command_line_parse(&words, cmdline) ? words.tsc_khz : 0;
+}
+
+/* 4. */
 
 void native_start(gpa_t start_info)
 {
@@ -88,7 +99,7 @@ void native_start(gpa_t start_info)
     read_start_info(start_info);
     native_paging_init(ram, nr_ram, &next_free);
     find_free_memory(gpa_to_pfn(image_to_gpa(image_start)).n, next_free.n);
-    native_timer_init();
+    native_timer_init(told_tsc_khz());
     native_virtio_probe(&boot_info);
     kernel_main(&boot_info);
 }

@@ -3,8 +3,8 @@
  *   1. interrupts     all lines masked, but the timer's while it is on
  *   2. ticks          a period of at most 54.9 ms, which is what the counter can hold
  *   3. idling
- *   4. the clock      the frequency is the one that CPUID names, or 1 GHz where it names none: measuring it
- * would take as many reads of the i8254 as there is time, a different number at each start
+ *   4. the clock      the frequency is the one that the command line names, or CPUID, or 1 GHz where nobody does: measuring
+ * it would take as many reads of the i8254 as there is time, a different number at each start
  *
  * Intel 8259A and 8254 data sheets; Intel SDM vol. 2, CPUID leaves 15h and 16h; vol. 3, 11.5.1 (local vector
  * table). */
@@ -44,6 +44,7 @@
 #define NS_PER_SECOND   1000000000ull
 #define CPUID_TSC       0x15
 #define CPUID_FREQUENCY 0x16
+#define MOST_TSC_KHZ    10000000ull
 
 static bool timer_is_on;
 static volatile bool ticked; /* since native_idle began to wait */
@@ -117,10 +118,12 @@ void native_idle(void)
 
 /* 4. */
 
-static uint64_t find_tsc_hz(void)
+static uint64_t find_tsc_hz(uint64_t told_khz)
 {
     uint32_t highest = cpuid_read(0).eax;
 
+    if (told_khz && told_khz <= MOST_TSC_KHZ)
+        return told_khz * 1000;
     if (highest >= CPUID_TSC) {
         struct cpuid c = cpuid_read(CPUID_TSC);
 
@@ -139,10 +142,10 @@ uint64_t native_clock_ns(void)
     return t / tsc_hz * NS_PER_SECOND + t % tsc_hz * NS_PER_SECOND / tsc_hz;
 }
 
-void native_timer_init(void)
+void native_timer_init(uint64_t tsc_khz)
 {
     wire_local_apic();
     init_pics();
-    tsc_hz = find_tsc_hz();
+    tsc_hz = find_tsc_hz(tsc_khz);
     tsc_start = tsc_read();
 }

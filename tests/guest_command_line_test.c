@@ -20,6 +20,17 @@ START_TEST(options_come_before_the_program)
 }
 END_TEST
 
+START_TEST(clock_may_be_told)
+{
+    ck_assert(command_line_parse(&c, "policy=lru -- x"));
+    ck_assert_uint_eq(c.tsc_khz, 0);
+    ck_assert(command_line_parse(&c, "seed=1 tsc_early_khz=2994374 -- x"));
+    ck_assert_uint_eq(c.tsc_khz, 2994374);
+    ck_assert(!command_line_parse(&c, "tsc_early_khz=3GHz -- x"));
+    ck_assert_str_eq(c.policy, "tsc_early_khz=3GHz");
+}
+END_TEST
+
 START_TEST(nothing_is_something_too)
 {
     ck_assert(command_line_parse(&c, ""));
@@ -96,6 +107,7 @@ int main(void)
     Suite *s = suite_create("guest_command_line");
     TCase *t = tcase_create("command line");
     tcase_add_test(t, options_come_before_the_program);
+    tcase_add_test(t, clock_may_be_told);
     tcase_add_test(t, nothing_is_something_too);
     tcase_add_test(t, arguments_are_decoded);
     tcase_add_test(t, a_word_that_is_wrong_is_named);

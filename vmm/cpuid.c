@@ -15,7 +15,7 @@
 
 #define LEAF1_ECX_KEEP (1u << 0 | 1u << 9 | 1u << 13 | 1u << 19 | 1u << 20 | 1u << 22 | 1u << 23) /* SSE3 to POPCNT, CX16 */
 #define LEAF1_EDX_DROP \
-    (1u << 9 | 1u << 11 | 1u << 12 | 1u << 21 | 1u << 22 | 1u << 28 | 1u << 29) /* APIC, SEP, MTRR, DS, ACPI, HTT, TM */
+    (1u << 11 | 1u << 12 | 1u << 21 | 1u << 22 | 1u << 28 | 1u << 29) /* SEP, MTRR, DS, ACPI, HTT, TM */
 #define LEAF7_ECX_UMIP (1u << 2)
 #define LEAF81_EDX_GIANT (1u << 26) /* pages of 1 GiB */
 #define LEAF81_EDX_KEEP (1u << 11 | 1u << 20 | 1u << 26 | 1u << 27 | 1u << 29) /* SYSCALL, NX, 1 GiB, RDTSCP, LM */
@@ -43,8 +43,7 @@ static void filter_leaf(struct kvm_cpuid_entry2 *e, bool *has_umip)
     }
 }
 
-/* Leaf 15H names the frequency of the time stamp counter, as crystal * EBX / EAX, whatever the host's CPU says of it: a guest
- * that would rather measure it needs exits. Without room, or when KVM does not know it, nothing is said. */
+/* Leaf 15H names the frequency of the time stamp counter, as crystal * EBX / EAX, whatever the host's CPU says of it. Without room, or when KVM does not know it, nothing is said. */
 static void name_tsc_frequency(struct kvm_cpuid2 *cpuid, int tsc_khz)
 {
     struct kvm_cpuid_entry2 *leaf = NULL;

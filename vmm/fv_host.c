@@ -122,7 +122,7 @@ static void fv_enter(struct vmm *v)
         monitor_load_root(&v->monitor, root);
     monitor_open_ports(&v->monitor, fv_in_kernel(v));
     monitor_set_ts(&v->monitor, h->cpu.cr0 & CR0_TS);
-    if (pic_pending_vector(&h->pc.pic) >= 0 && fv_cpu_is_inhibited(&h->cpu)) {
+    if (pc_pending_vector(&h->pc) >= 0 && fv_cpu_is_inhibited(&h->cpu)) {
         h->stepping = true;
         h->steps_itself = v->regs.rflags & RFLAGS_TF;
         v->regs.rflags |= RFLAGS_TF;
@@ -135,7 +135,7 @@ static void fv_port(struct vmm *v)
 {
     struct fv_host *h = fv_host_of(v);
     pc_do_ports(&h->pc, v->machine.run);
-    if (pic_pending_vector(&h->pc.pic) >= 0 && fv_cpu_takes_interrupts(&h->cpu))
+    if (pc_pending_vector(&h->pc) >= 0 && fv_cpu_takes_interrupts(&h->cpu))
         run_kick(v);
 }
 
@@ -218,11 +218,11 @@ static void fv_event(struct vmm *v)
 static void fv_deliver_pending(struct vmm *v)
 {
     struct fv_host *h = fv_host_of(v);
-    if (v->domain.state != DOMAIN_RUNNING || pic_pending_vector(&h->pc.pic) < 0 ||
+    if (v->domain.state != DOMAIN_RUNNING || pc_pending_vector(&h->pc) < 0 ||
         !fv_cpu_takes_interrupts(&h->cpu))
         return;
     bool from_program = !fv_in_kernel(v);
-    fv_cpu_interrupt(&h->cpu, pic_acknowledge(&h->pc.pic));
+    fv_cpu_interrupt(&h->cpu, pc_acknowledge(&h->pc));
     if (from_program)
         ledger_begin(&v->ledger, ACCOUNT_TIMER, clock_now_ns());
 }

@@ -13,7 +13,7 @@ static struct shadow_place host_place(void *ctx, pfn_t f)
     const struct domain *d = &((struct vmm *)ctx)->domain;
     if (f.n < d->nr_frames)
         return (struct shadow_place){ SHADOW_PLACE_RAM, d->p2m[f.n] };
-    if (pfn_to_gpa(f) - PC_MMIO_START < PC_MMIO_BYTES)
+    if (pc_has_device(f))
         return (struct shadow_place){ SHADOW_PLACE_DEVICE, maddr_to_mfn(FV_DEVICES + pfn_to_gpa(f)) };
     return (struct shadow_place){ .kind = SHADOW_PLACE_NONE };
 }
@@ -82,7 +82,7 @@ static void host_halt(void *ctx)
 {
     struct vmm *v = ctx;
     ledger_note_idle(&v->ledger);
-    if (pic_pending_vector(&fv_host_of(v)->pc.pic) < 0 && !clock_wait())
+    if (pc_pending_vector(&fv_host_of(v)->pc) < 0 && !clock_wait())
         domain_crash(&v->domain, "it halts, but nothing can wake it");
 }
 

@@ -19,13 +19,17 @@ static int append(char *to, uint64_t size, const char *text)
     return 0;
 }
 
-int guest_cmdline_format(const struct options *o, char *to, uint64_t size)
+int guest_cmdline_format(const struct options *o, int tsc_khz, char *to, uint64_t size)
 {
-    char text[64];
-    snprintf(text, sizeof(text), "policy=%s seed=%llu --", o->policy ? o->policy : "clock",
+    char text[64], clock[32] = "";
+    if (tsc_khz > 0)
+        snprintf(clock, sizeof(clock), "tsc_early_khz=%d ", tsc_khz);
+    snprintf(text, sizeof(text), "policy=%s seed=%llu ", o->policy ? o->policy : "clock",
              (unsigned long long)o->seed);
     to[0] = '\0';
     int err = append(to, size, text);
+    err = err ? err : append(to, size, clock);
+    err = err ? err : append(to, size, "--");
     for (int i = 0; !err && i < o->argc; i++) {
         err = append(to, size, " ");
         for (const char *c = o->argv[i]; !err && *c; c++) {

@@ -20,8 +20,6 @@
 #define SEGMENT_DATA 3
 #define SEGMENT_TSS  11 /* busy */
 
-#define APIC_BASE_ENABLE (1ull << 11)
-
 static struct pc *pc_of(const struct vmm *v)
 {
     return v->mode_data;
@@ -56,7 +54,6 @@ static int load_cpu(struct vmm *v, const struct native_layout *layout)
     s.cr3 = layout->root;
     s.cr4 = CR4_PAE;
     s.efer = EFER_LME | EFER_LMA;
-    s.apic_base &= ~APIC_BASE_ENABLE;
     if (ioctl(v->machine.vcpu_fd, KVM_SET_SREGS, &s) < 0)
         return fail(errno, "cannot put the CPU into long mode (KVM_SET_SREGS)");
     if (ioctl(v->machine.vcpu_fd, KVM_SET_REGS, &r) < 0)
@@ -89,7 +86,7 @@ static void hw_halt(struct vmm *v)
     ledger_note_idle(&v->ledger);
     if (!v->machine.run->if_flag)
         domain_crash(&v->domain, "it halts with interrupts off");
-    else if (pic_pending_vector(&pc->pic) < 0 && !clock_wait())
+    else if (pc_pending_vector(pc) < 0 && !clock_wait())
         domain_crash(&v->domain, "it halts, but nothing can wake it");
     else if (clock_take_tick())
         pc_tick(pc);
@@ -118,13 +115,13 @@ static void hw_enter(struct vmm *v)
     struct kvm_run *run = v->machine.run;
     struct pc *pc = pc_of(v);
     run->request_interrupt_window = 0;
-    if (pic_pending_vector(&pc->pic) < 0)
+    if (pc_pending_vector(pc) < 0)
         return;
     if (!run->ready_for_interrupt_injection || !run->if_flag) {
         run->request_interrupt_window = 1;
         return;
     }
-    struct kvm_interrupt interrupt = { .irq = pic_acknowledge(&pc->pic) };
+    struct kvm_interrupt interrupt = { .irq = pc_acknowledge(pc) };
     if (ioctl(v->machine.vcpu_fd, KVM_INTERRUPT, &interrupt) < 0)
         fail(errno, "cannot raise an interrupt (KVM_INTERRUPT)");
 }

@@ -218,6 +218,11 @@ int machine_run(struct machine *m)
     return fail(error, "the CPU does not run (KVM_RUN)");
 }
 
+int machine_tsc_khz(const struct machine *m)
+{
+    return ioctl(m->vcpu_fd, KVM_GET_TSC_KHZ);
+}
+
 int64_t machine_tsc_offset(const struct machine *m)
 {
     int64_t offset = 0;

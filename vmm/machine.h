@@ -56,6 +56,9 @@ static inline void *machine_frame(const struct machine *m, mfn_t f)
  * Synced registers are in run->s.regs, general and special. */
 int machine_run(struct machine *m);
 
+/* The frequency of the guest's time stamp counter, in kHz; not positive where KVM does not tell. */
+int machine_tsc_khz(const struct machine *m);
+
 /* The guest's time stamp counter less the host's, as far as KVM tells: 0 where it does not. */
 int64_t machine_tsc_offset(const struct machine *m);
 

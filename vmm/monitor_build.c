@@ -166,7 +166,6 @@ static int load_cpu(struct monitor *mon, mfn_t root)
     s.cr0 = MONITOR_CR0;
     s.cr3 = mfn_to_maddr(root);
     s.cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | (m->has_umip ? CR4_UMIP : 0);
-    s.apic_base &= ~APIC_BASE_ENABLE;
     s.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
     if (ioctl(m->vcpu_fd, KVM_SET_SREGS, &s) < 0)
         return fail(errno, "cannot put the CPU into long mode (KVM_SET_SREGS)");

@@ -36,7 +36,6 @@ enum {
 #define SEL_USER_CODE   0x33
 #define SEL_TSS         0x40
 
-#define APIC_BASE_ENABLE (1ull << 11) /* off: then CPUID shows no APIC, as there is none */
 
 #define DIRECT_MAP (1ull << 38) /* above base */
 

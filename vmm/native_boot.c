@@ -73,7 +73,7 @@ static int write_start_info(const struct vmm *v, gpa_t at)
         .memmap = at + offsetof(struct start_page, memmap),
         .nr_memmap = 1,
     };
-    return guest_cmdline_format(v->options, page->cmdline, sizeof(page->cmdline));
+    return guest_cmdline_format(v->options, machine_tsc_khz(&v->machine), page->cmdline, sizeof(page->cmdline));
 }
 
 int native_build_domain(struct vmm *v, const struct kernel_image *kernel, struct native_layout *layout)

@@ -1,6 +1,6 @@
 /* A PC's devices: where each is, and what is behind them.
  *   1. consoles
- *   2. the timer
+ *   2. the timer, and interrupts
  *   3. ports
  *   4. devices at registers */
 #include <string.h>
@@ -65,6 +65,16 @@ void pc_tick(struct pc *pc)
     pic_lower(&pc->pic, 0);
 }
 
+int pc_pending_vector(const struct pc *pc)
+{
+    return apic_passes_line(&pc->apic) ? pic_pending_vector(&pc->pic) : -1;
+}
+
+uint8_t pc_acknowledge(struct pc *pc)
+{
+    return pic_acknowledge(&pc->pic);
+}
+
 void pc_init(struct pc *pc, struct vmm *v, guest_memory_fn *memory, void *ctx)
 {
     static uart_output_fn *const outputs[PC_NR_STREAMS] = { write_out, write_errors, write_log };
@@ -76,6 +86,7 @@ void pc_init(struct pc *pc, struct vmm *v, guest_memory_fn *memory, void *ctx)
         virtio_mmio_init(&pc->devices[PV_MAX_DISKS + i], &virtio_console, &pc->consoles[i], memory, ctx);
     }
     pic_init(&pc->pic);
+    apic_init(&pc->apic);
     pit_init(&pc->pit, now, set_timer, pc);
     for (unsigned i = 0; i < PV_MAX_DISKS; i++)
         virtio_mmio_init(&pc->devices[i], i < v->nr_disks ? &virtio_block : NULL,
@@ -175,6 +186,11 @@ static bool notify(struct pc *pc, uint64_t place, unsigned size, uint64_t *value
     return virtio_mmio_access(&pc->devices[place], MMIO_QUEUE_NOTIFY, true, size, value);
 }
 
+bool pc_has_device(pfn_t f)
+{
+    return pfn_to_gpa(f) - PC_MMIO_START < PC_MMIO_BYTES || pfn_to_gpa(f) == APIC_GPA;
+}
+
 void pc_do_mmio(struct pc *pc, gpa_t a, bool is_write, unsigned size, uint64_t *value)
 {
     uint64_t place = (a - PC_MMIO_START) / VIRTIO_MMIO_BYTES,
@@ -186,6 +202,8 @@ void pc_do_mmio(struct pc *pc, gpa_t a, bool is_write, unsigned size, uint64_t *
                       : virtio_mmio_access(&pc->devices[place], offset, is_write, size, value))
             return;
     }
+    if (a - APIC_GPA < APIC_BYTES && apic_access(&pc->apic, a - APIC_GPA, is_write, size, value))
+        return;
     if (!is_write)
         *value = ~0ull;
 }

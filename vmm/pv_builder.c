@@ -154,7 +154,7 @@ static int write_start_info(struct builder *b, struct vmm *v, const struct kerne
         s->disks[i].sectors = v->disks[i]->sectors;
         s->disks[i].flags = read_only ? PV_DISK_READ_ONLY : PV_DISK_SWAP;
     }
-    return guest_cmdline_format(v->options, s->cmdline, sizeof(s->cmdline));
+    return guest_cmdline_format(v->options, 0, s->cmdline, sizeof(s->cmdline));
 }
 
 int pv_build_domain(struct vmm *v, const struct kernel_image *kernel, struct pv_layout *layout)
