@@ -14,6 +14,7 @@ import ast
 import operator
 import re
 
+UNSEEN_IN_HW = re.compile(r"\b(faults|system_calls)\.")
 CLASSES = ("minor", "major", "cow", "protection")
 PATH = re.compile(r"\b[a-z_]+(?:\.[a-z0-9_-]+)*\.(?:[a-z0-9_-]+|\{[a-z0-9_,-]+\})")
 HISTOGRAM = re.compile(r"^(?P<path>\S+)\s*(?P<how>==|in)\s*\{(?P<keys>[^}]*)\}$")
@@ -24,6 +25,8 @@ ANATOMY = {
     "pv": (("page-fault", "hypercall"), ("disk-notify",)),
     "fv": (("page-fault", "mov-from-cr2", "iret"), ("disk-notify", "table-store", "invlpg", "mov-to-cr3", "drain")),
 }
+# Where faults and system calls make no exits, these are all that there are.
+CAUSES_IN_HW = {"port", "mmio", "halt", "signal", "interrupt-window"}
 COMPARE = {ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
            ast.Gt: operator.gt, ast.GtE: operator.ge}
 WITHOUT_ZEROS = re.compile(r"(^|[.])by_cause$|^hypercalls$|^privileged$")  # tables that leave out rows of zero
@@ -119,6 +122,9 @@ def _tally_problems(name, tally):
 
 def anatomy_problems(stats):
     """Faults whose exits are not the ones that a fault is made of, with our own guest kernel."""
+    if stats["mode"] == "hw":
+        yield from (f"in hw an exit for {cause}" for cause in sorted(set(stats["exits"]["by_cause"]) - CAUSES_IN_HW))
+        yield from (f"in hw {name} faults" for name in CLASSES if stats["faults"][name]["count"])
     each, besides = ANATOMY.get(stats["mode"], ((), ()))
     for name in ("minor", "major", "cow") if each else ():
         rows, count = stats["faults"][name]["by_cause"], stats["faults"][name]["count"]

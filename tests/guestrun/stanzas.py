@@ -97,11 +97,12 @@ def read_config(path):
             parser.read_file(f)
     except (OSError, configparser.Error) as error:
         raise ConfigError(str(error)) from None
-    stanzas, disks = [], {}
+    stanzas, disks, skip_all = [], {}, parser.defaults().pop("skip", "")
     for name in parser.sections():
         keys = dict(parser[name])
+        keys["skip"] = keys.get("skip", "") + "\n" + skip_all
         if name.startswith("disk "):
-            if set(keys) - set(parser.defaults()) != {"make"}:
+            if set(keys) - set(parser.defaults()) - {"skip"} != {"make"}:
                 raise ConfigError(f"[{name}]: a disk has one key, make")
             disks[name.removeprefix("disk ")] = keys["make"]
         else:
