@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include "pv/pv.h"
 #include "vmm/json_text.h"
+#include "vmm/text_line.h"
 #include "vmm/trace_write.h"
 #include "vmm/vmm.h"
 #include "x86_paging.h"
@@ -21,36 +22,62 @@ const char *trace_access_name(uint32_t error)
     return error & PF_ERR_WRITE ? "write" : "read";
 }
 
-static void write_time(FILE *to, const char *key, uint64_t ns)
+static void write_time(struct text_line *to, const char *key, uint64_t ns)
 {
-    fprintf(to, ",\"%s\":%llu.%03u", key, (unsigned long long)(ns / 1000), (unsigned)(ns % 1000));
+    line_add(to, key);
+    line_add_decimal(to, ns / 1000);
+    line_add(to, ".");
+    line_add_number(to, ns % 1000, 10, 3);
 }
 
-static void open_event(FILE *to, const char *phase, enum trace_lane lane, const char *category, uint64_t ns)
+/* ,"key":"value" or, as the first of its object, without the comma. */
+static void write_word(struct text_line *to, const char *key, const char *value)
 {
-    fprintf(to, "{\"ph\":\"%s\",\"pid\":%d,\"tid\":%d,\"cat\":\"%s\"", phase, TRACE_PROCESS, (int)lane + 1,
-            category);
-    write_time(to, "ts", ns);
+    line_add(to, key);
+    line_add(to, value);
+    line_add(to, "\"");
 }
 
-static void open_span(FILE *to, enum trace_lane lane, const char *category, const struct trace_record *r,
+static void write_number(struct text_line *to, const char *key, uint64_t number)
+{
+    line_add(to, key);
+    line_add_decimal(to, number);
+}
+
+static void write_address(struct text_line *to, const char *key, uint64_t address)
+{
+    line_add(to, key);
+    line_add_hex(to, address);
+    line_add(to, "\"");
+}
+
+static void open_event(struct text_line *to, const char *phase, enum trace_lane lane, const char *category, uint64_t ns)
+{
+    write_word(to, "{\"ph\":\"", phase);
+    write_number(to, ",\"pid\":", TRACE_PROCESS);
+    write_number(to, ",\"tid\":", (unsigned)lane + 1);
+    write_word(to, ",\"cat\":\"", category);
+    write_time(to, ",\"ts\":", ns);
+}
+
+static void open_span(struct text_line *to, enum trace_lane lane, const char *category, const struct trace_record *r,
                       uint64_t ns)
 {
     open_event(to, "X", lane, category, ns);
-    write_time(to, "dur", r->duration_ns);
+    write_time(to, ",\"dur\":", r->duration_ns);
 }
 
-static void open_instant(FILE *to, enum trace_lane lane, const char *category, uint64_t ns)
+static void open_instant(struct text_line *to, enum trace_lane lane, const char *category, uint64_t ns)
 {
     open_event(to, "i", lane, category, ns);
-    fputs(",\"s\":\"t\"", to);
+    line_add(to, ",\"s\":\"t\"");
 }
 
-static void close_event(FILE *to, const struct trace_record *r)
+static void close_event(struct text_line *to, const struct trace_record *r)
 {
     if (r->fault)
-        fprintf(to, "\"fault\":%u", r->fault);
-    fputs("}}", to);
+        write_number(to, "\"fault\":", r->fault);
+    line_add(to, "}}");
 }
 
 /* 2. Kinds. */
@@ -61,81 +88,93 @@ static const char *comma(const struct trace_record *r)
 }
 
 /* The guest's part in an exit. */
-static void write_deed(FILE *to, const struct trace_record *r)
+static void write_deed(struct text_line *to, const struct trace_record *r)
 {
     if (r->instruction != FV_NONE)
-        fprintf(to, ",\"instruction\":\"%s\"", trace_instruction_name(r->instruction));
+        write_word(to, ",\"instruction\":\"", trace_instruction_name(r->instruction));
     if (r->instruction == TRACE_IN || r->instruction == TRACE_OUT)
-        fprintf(to, ",\"port\":\"0x%x\"", r->port);
+        write_address(to, ",\"port\":\"", r->port);
     const char *between = ",\"hypercalls\":\"";
     for (unsigned op = 0; op < NR_PV_HYPERCALLS; op++)
         if (r->hypercalls & 1u << op) {
-            fprintf(to, "%s%s", between, pv_hypercall_name(op));
+            line_add(to, between);
+            line_add(to, pv_hypercall_name(op));
             between = " ";
         }
     if (r->hypercalls)
-        fputc('"', to);
+        line_add(to, "\"");
 }
 
-static void write_exit(FILE *to, const struct trace_record *r, uint64_t ns)
+static void write_exit(struct text_line *to, const struct trace_record *r, uint64_t ns)
 {
     open_span(to, LANE_VMM, "exit", r, ns);
-    fprintf(to, ",\"name\":\"%s\",\"args\":{\"account\":\"%s\",\"from\":\"%s\",\"to\":\"%s\"",
-            exit_cause_name(r->what), account_name(r->payer), trace_lane_name(r->from),
-            trace_lane_name(r->to));
+    write_word(to, ",\"name\":\"", exit_cause_name(r->what));
+    write_word(to, ",\"args\":{\"account\":\"", account_name(r->payer));
+    write_word(to, ",\"from\":\"", trace_lane_name(r->from));
+    write_word(to, ",\"to\":\"", trace_lane_name(r->to));
     write_deed(to, r);
-    fputs(comma(r), to);
+    line_add(to, comma(r));
     close_event(to, r);
 }
 
-static void write_step(FILE *to, const struct trace_record *r, uint64_t ns)
+static void write_step(struct text_line *to, const struct trace_record *r, uint64_t ns)
 {
     open_instant(to, trace_step_lane(r->what), "step", ns);
-    fprintf(to, ",\"name\":\"%s\",\"args\":{", trace_step_name(r->what));
-    if (r->from != SOURCE_SEEN)
-        fprintf(to, "\"source\":\"%s\"%s", trace_source_name(r->from), comma(r));
+    write_word(to, ",\"name\":\"", trace_step_name(r->what));
+    line_add(to, ",\"args\":{");
+    if (r->from != SOURCE_SEEN) {
+        write_word(to, "\"source\":\"", trace_source_name(r->from));
+        line_add(to, comma(r));
+    }
     close_event(to, r);
 }
 
-static void write_work(FILE *to, const struct trace_record *r, uint64_t ns)
+static void write_work(struct text_line *to, const struct trace_record *r, uint64_t ns)
 {
     open_instant(to, LANE_MONITOR, "monitor", ns);
-    fprintf(to, ",\"name\":\"work\",\"args\":{\"stores\":%u,\"flushes\":%u,\"root\":%s%s", r->exits, r->error,
-            r->from ? "true" : "false", comma(r));
+    write_number(to, ",\"name\":\"work\",\"args\":{\"stores\":", r->exits);
+    write_number(to, ",\"flushes\":", r->error);
+    line_add(to, r->from ? ",\"root\":true" : ",\"root\":false");
+    line_add(to, comma(r));
     close_event(to, r);
 }
 
-static void write_fault(FILE *to, const struct trace_record *r, uint64_t ns)
+static void write_fault(struct text_line *to, const struct trace_record *r, uint64_t ns)
 {
     open_span(to, LANE_PROGRAM, "fault", r, ns);
-    fprintf(
-        to,
-        ",\"name\":\"%s fault\",\"args\":{\"class\":\"%s\",\"exits\":%u,\"address\":\"0x%llx\",\"error\":%u,",
-        trace_class_name(r->what), trace_class_name(r->what), r->exits, (unsigned long long)r->address,
-        r->error);
-    fprintf(to, "\"access\":\"%s\",\"rip\":\"0x%llx\",%s", trace_access_name(r->error),
-            (unsigned long long)r->rip, r->from ? "\"stopped\":true," : "");
+    line_add(to, ",\"name\":\"");
+    line_add(to, trace_class_name(r->what));
+    write_word(to, " fault\",\"args\":{\"class\":\"", trace_class_name(r->what));
+    write_number(to, ",\"exits\":", r->exits);
+    write_address(to, ",\"address\":\"", r->address);
+    write_number(to, ",\"error\":", r->error);
+    write_word(to, ",\"access\":\"", trace_access_name(r->error));
+    write_address(to, ",\"rip\":\"", r->rip);
+    line_add(to, r->from ? ",\"stopped\":true," : ",");
     close_event(to, r);
 }
 
-static void write_plain_span(FILE *to, const struct trace_record *r, uint64_t ns)
+static void write_plain_span(struct text_line *to, const struct trace_record *r, uint64_t ns)
 {
     switch (r->kind) {
     case RECORD_RUN:
         open_span(to, LANE_KERNEL, "run", r, ns);
-        fputs(",\"name\":\"runs\",\"args\":{", to);
+        line_add(to, ",\"name\":\"runs\",\"args\":{");
         break;
     case RECORD_DISK:
         open_span(to, LANE_DISK, "disk", r, ns);
-        fprintf(to, ",\"name\":\"requests\",\"args\":{\"requests\":%u%s", r->exits, comma(r));
+        write_number(to, ",\"name\":\"requests\",\"args\":{\"requests\":", r->exits);
+        line_add(to, comma(r));
         break;
     case RECORD_ACTIVITY:
         open_span(to, LANE_PROGRAM, "activity", r, ns);
-        fprintf(to, ",\"name\":\"%s\",\"args\":{\"exits\":%u%s", account_name(r->what), r->exits, comma(r));
+        write_word(to, ",\"name\":\"", account_name(r->what));
+        write_number(to, ",\"args\":{\"exits\":", r->exits);
+        line_add(to, comma(r));
         break;
     default:
         open_span(to, LANE_VMM, "trace", r, ns);
-        fputs(",\"name\":\"trace-written\",\"args\":{", to);
+        line_add(to, ",\"name\":\"trace-written\",\"args\":{");
         break;
     }
     close_event(to, r);
@@ -143,24 +182,27 @@ static void write_plain_span(FILE *to, const struct trace_record *r, uint64_t ns
 
 void trace_write_record(FILE *to, const struct trace_record *r, uint64_t start_ns)
 {
+    struct text_line line;
     uint64_t ns = r->ns - start_ns;
-    fputs(",\n", to);
+    line.length = 0;
+    line_add(&line, ",\n");
     switch (r->kind) {
     case RECORD_EXIT:
-        write_exit(to, r, ns);
+        write_exit(&line, r, ns);
         break;
     case RECORD_STEP:
-        write_step(to, r, ns);
+        write_step(&line, r, ns);
         break;
     case RECORD_WORK:
-        write_work(to, r, ns);
+        write_work(&line, r, ns);
         break;
     case RECORD_FAULT:
-        write_fault(to, r, ns);
+        write_fault(&line, r, ns);
         break;
     default:
-        write_plain_span(to, r, ns);
+        write_plain_span(&line, r, ns);
     }
+    fwrite(line.text, 1, line.length, to);
 }
 
 /* 3. Head and tail. */
