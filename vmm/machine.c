@@ -18,6 +18,9 @@
 #define KVM_TSS_ADDRESS      0xfffbd000ul
 #define KVM_IDENTITY_ADDRESS 0xfffbc000ull
 #define MAX_MACHINE_BYTES    0xf0000000ull
+/* Up to here memory comes in large pages of the host where it has some: else every frame that the guest touches first is a fault of the
+ * host, too, in the middle of the guest's. Beyond, frames being scattered, a guest that uses little would take it all. */
+#define MAX_HUGE_BYTES (64ull << 20)
 
 /* 1. Opening. */
 
@@ -64,6 +67,8 @@ static int make_memory(struct machine *m)
     if (memory == MAP_FAILED)
         return fail(errno, "cannot map %u MiB of memory for the machine", (unsigned)(bytes >> 20));
     m->memory = memory;
+    if (bytes <= MAX_HUGE_BYTES)
+        madvise(memory, bytes, MADV_HUGEPAGE);
     struct kvm_userspace_memory_region slot = {
         .slot = 0,
         .guest_phys_addr = 0,
