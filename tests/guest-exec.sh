@@ -9,7 +9,7 @@
 #   PLAN/cases/CASE     a script that runs it; may use $FAULTVISOR, $DISKS, $KERNELS, $RESULT
 #   PLAN/disks/NAME     a script that makes $DISKS/NAME.tar
 #   PLAN/kernels/       kernels that cases bring: $KERNELS
-#   RESULTS/CASE/       stdout, stdout.sum (SHA-256 and bytes), stderr, status, seconds, and what the case itself writes;
+#   RESULTS/CASE/       stdout, stdout.sum (SHA-256 and bytes), stderr, status, uptimes (before and after), and what the case itself writes;
 #                       status comes last: without it there is no result
 #
 # Environment: FAULTVISOR, DISKS (a folder); SLOWER multiplies the limits; BRIEF=1 drops output of more than a page, leaving its sum;
@@ -23,8 +23,9 @@ shift 2
 KERNELS=$plan/kernels
 export DISKS FAULTVISOR KERNELS RESULT
 
-uptime_seconds() {
-    cut -d' ' -f1 /proc/uptime
+# On an emulated machine a process more a case is a minute more in all: what the shell can do, it does.
+set_uptime() {
+    read -r uptime _ </proc/uptime
 }
 
 make_disks() {
@@ -42,22 +43,28 @@ run_case() {
     RESULT=$results/$name
     rm -rf "$RESULT"
     mkdir -p "$RESULT"
-    start=$(uptime_seconds)
+    set_uptime
+    start=$uptime
     # shellcheck disable=SC2086 # GUARD is words
     ${GUARD-} timeout -k 5 "$((limit * ${SLOWER:-1}))" sh "$plan/cases/$name" \
         >"$RESULT/stdout" 2>"$RESULT/stderr" </dev/null
     status=$?
-    echo "$start $(uptime_seconds)" | awk '{ printf "%.2f\n", $2 - $1 }' >"$RESULT/seconds"
+    set_uptime
+    echo "$start $uptime" >"$RESULT/uptimes"
     bytes=$(wc -c <"$RESULT/stdout")
-    echo "$(sha256sum <"$RESULT/stdout" | cut -c1-64) $((bytes))" >"$RESULT/stdout.sum"
+    sum=$(sha256sum <"$RESULT/stdout")
+    echo "${sum%% *} $((bytes))" >"$RESULT/stdout.sum"
     [ "${BRIEF:-0}" = 0 ] || [ "$bytes" -le 4096 ] || rm "$RESULT/stdout"
     echo $status >"$RESULT/status"
-    echo "ran $name, status $status, $(cat "$RESULT/seconds") s"
-    [ "${SEND:-0}" = 0 ] || echo "result $name $(tar -C "$results" -czf - "$name" | base64 | tr -d '\n')"
+    echo "ran $name, status $status, from $start to $uptime"
+    [ "${SEND:-0}" = 0 ] || echo "result $name $(tar -C "$results" -czf - "$name" | base64 -w 0)"
 }
 
-limit_of() {
-    awk -v name="$1" '$2 == name { print $1 }' "$plan/list"
+# Sets limit.
+set_limit_of() {
+    while read -r limit name; do
+        [ "$name" != "$1" ] || return 0
+    done <"$plan/list"
 }
 
 mkdir -p "$results" "$DISKS"
@@ -73,7 +80,8 @@ for word in "$@"; do
         done <"$plan/list"
         ;;
     *)
-        run_case "$(limit_of "$word")" "$word"
+        set_limit_of "$word"
+        run_case "$limit" "$word"
         ;;
     esac
 done

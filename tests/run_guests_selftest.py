@@ -217,6 +217,47 @@ class RunGuests(unittest.TestCase):
                                  "[a]\nrun = bin/hello\n[b]\nrun = bin/hello\nmodes = fv\n[c]\ncommand = run --help\n")
         self.assertEqual(out, "a.pv\na.fv\nb.fv\nc.pv\n")
 
+    def test_a_default_skip_is_for_all_stanzas_beside_their_own(self):
+        out, _ = self.run_guests("", "--list", config="[DEFAULT]\nmodes = pv hw\nskip = hw: not here\n[a]\nrun = bin/hello\n"
+                                 "[b]\nrun = bin/hello\nskip = pv: nor this\n[disk d]\nmake = true\n")
+        self.assertEqual(out, "a.pv\na.hw  SKIP on pvm: not here\nb.pv  SKIP on pvm: nor this\nb.hw  SKIP on pvm: not here\n")
+
+    def make_hw(self):
+        """The statistics of a run in hw: exits for devices, and nothing else that anybody sees."""
+        self.stats.update(mode="hw", system_calls=TALLY, faults={name: TALLY for name in ("minor", "major", "cow", "protection")},
+                          exits={"total": 9, "by_cause": {"port": 2, "mmio": 7}},
+                          outside_faults={"guest": 9, "system-call": 0})
+
+    def test_in_hw_lines_about_what_nobody_sees_are_left_out(self):
+        self.make_hw()
+        line = "modes = hw\ncounts = faults.minor.count > 0\n   system_calls.count > 0\n   disk.reads == {}"
+        out, status = self.run_guests(line.format(1))
+        self.assertEqual(status, 0, out)
+        out, status = self.run_guests(line.format(2))
+        self.assertEqual(status, 1)
+        self.assertIn("disk.reads == 2: 1 against 2", out)
+
+    def test_in_hw_an_exit_for_a_fault_fails(self):
+        self.make_hw()
+        self.stats["exits"]["by_cause"] = {"port": 2, "page-fault": 7}
+        out, status = self.run_guests("modes = hw")
+        self.assertEqual(status, 1)
+        self.assertIn("in hw an exit for page-fault", out)
+
+    def test_devices_that_are_used_otherwise_in_fv_and_in_hw_fail(self):
+        judged = run_guests.stanzas.Case(run_guests.stanzas.Stanza("a", {"run": "x"}), "hw", "")
+        fv = {"disk": {"reads": 1, "writes": 0}, "exits": {"by_cause": {"mmio": 7}}}
+        self.assertEqual(run_guests.judge.across_modes(judged, {"fv": fv}), [])
+        self.assertEqual(run_guests.judge.across_modes(judged, {"fv": fv, "hw": fv}), [])
+        hw = {"disk": {"reads": 2, "writes": 0}, "exits": {"by_cause": {"mmio": 8}}}
+        self.assertEqual(run_guests.judge.across_modes(judged, {"fv": fv, "hw": hw}),
+                         ["not the same in fv and in hw: disk.reads", "not the same in fv and in hw: mmio"])
+
+    def test_emulated_machines_may_have_less_to_do(self):
+        listed = [run_guests.stanzas.Stanza("a", {"run": "bin/much 9", "run-emulated": "bin/much 1"})]
+        self.assertEqual(run_guests.stanzas.make_cases(listed, "svm", brief=True)[0].stanza.argv, ["bin/much", "1"])
+        self.assertEqual(run_guests.stanzas.make_cases(listed, "pvm")[0].stanza.argv, ["bin/much", "9"])
+
     def test_sums_of_counts_are_understood(self):
         self.expect_pass("counts = exits.by_cause.page-fault == faults.minor.count * 2 + faults.major.count - 1")
 
