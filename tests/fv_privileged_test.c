@@ -492,6 +492,25 @@ START_TEST(operands_are_found_by_every_way_of_addressing)
 }
 END_TEST
 
+START_TEST(the_same_place_again_has_other_bytes_or_other_registers)
+{
+    struct fv *f = fv_create();
+    for (unsigned round = 0; round < 3; round++) {
+        f->regs.rip = CODE;
+        f->c.cr2 = round;
+        ck_assert(EMULATE(f, 0x0f, 0x20, 0xd3)); /* mov %cr2, %rbx */
+        ck_assert_uint_eq(f->regs.rbx, round);
+        f->regs.rip = CODE;
+        f->regs.rdi = DATA + 64 * round;
+        ck_assert(EMULATE(f, 0x0f, 0x01, 0x47, 0x08)); /* sgdt 8(%rdi) */
+        ck_assert_uint_eq(word(f, DATA + 64 * round + 8) & 0xffff, GDT_BYTES - 1);
+        f->regs.rip = CODE;
+        ck_assert(!EMULATE(f, 0x90, 0x90, 0x90, 0x90)); /* nothing that is to be emulated */
+    }
+    fv_destroy(f);
+}
+END_TEST
+
 START_TEST(an_instruction_may_lie_across_pages)
 {
     struct fv *f = fv_create();
@@ -568,6 +587,7 @@ static Suite *suite(void)
     tcase_add_test(t, only_certain_exceptions_are_looked_into);
     tcase_add_test(t, an_unknown_privileged_instruction_ends_the_guest_with_its_bytes);
     tcase_add_test(t, operands_are_found_by_every_way_of_addressing);
+    tcase_add_test(t, the_same_place_again_has_other_bytes_or_other_registers);
     tcase_add_test(t, an_instruction_may_lie_across_pages);
     tcase_add_test(t, an_instruction_may_end_where_memory_ends);
     tcase_add_test(t, a_single_step_traps_behind_an_emulated_instruction);

@@ -19,8 +19,9 @@
 #pragma once
 #include "cpu_regs.h"
 #include "shadow/shadow.h"
+#include "vmm/fv_form.h"
 
-enum fv_segment { FV_ES, FV_CS, FV_SS, FV_DS, FV_FS, FV_GS, FV_NR_SEGMENTS };
+#define FV_NR_FORMS 32
 
 /* GDTR, IDTR; LDTR and TR with their selector. */
 struct fv_table {
@@ -79,6 +80,7 @@ struct fv_cpu {
     gva_t inhibited_rip;
     bool stopped;           /* ops->crash was called */
     struct fv_event raised; /* by the function that returned FV_FAULT */
+    struct fv_form forms[FV_NR_FORMS]; /* decoded lately, by address */
     uint64_t *counts;       /* by instruction: [FV_NR_INSTRUCTIONS] of fv_emulate.h, or NULL */
 };
 

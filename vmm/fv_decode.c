@@ -1,7 +1,8 @@
 /* Which instruction trapped?
  *   1. fetch its bytes
  *   2. recognize it
- *   3. its operands, in terms of registers and linear addresses */
+ *   3. what it is, whatever the registers hold: kept, since decoding takes longer than all the rest
+ *   4. its operands, in terms of registers and linear addresses */
 #include <Zydis/Zydis.h>
 #include <string.h>
 #include "vmm/fv_emulate.h"
@@ -153,42 +154,111 @@ static enum fv_instruction recognize(const ZydisDecodedInstruction *d, const Zyd
     return what == FV_NONE && (d->attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) ? FV_PRIVILEGED : what;
 }
 
-/* 3. Operands. */
+/* 3. What it is, whatever the registers hold. Register numbers are as instructions have them. */
 
-static uint64_t register_value(struct fv_cpu *c, const struct fv_insn *i, ZydisRegister r)
+static int8_t number_of(ZydisRegister r)
 {
     if (r == ZYDIS_REGISTER_NONE)
-        return 0;
+        return FV_NO_REGISTER;
     if (r == ZYDIS_REGISTER_RIP || r == ZYDIS_REGISTER_EIP)
-        return c->regs->rip + i->length;
-    return *fv_register(c, (unsigned)ZydisRegisterGetId(r));
+        return FV_REGISTER_RIP;
+    return ZydisRegisterGetId(r);
 }
 
-static gva_t effective_address(struct fv_cpu *c, const struct fv_insn *i, const ZydisDecodedInstruction *d,
-                               const ZydisDecodedOperand *o)
+static struct fv_operand_form form_of_memory(const ZydisDecodedInstruction *d, const ZydisDecodedOperand *o)
 {
-    uint64_t a = register_value(c, i, o->mem.base) + register_value(c, i, o->mem.index) * o->mem.scale +
-                 (uint64_t)o->mem.disp.value;
-
-    if (d->address_width == 32)
-        a = (uint32_t)a;
-    if (o->mem.segment == ZYDIS_REGISTER_FS || o->mem.segment == ZYDIS_REGISTER_GS)
-        a += c->ops->segment_base(c->ctx, o->mem.segment == ZYDIS_REGISTER_FS ? FV_FS : FV_GS);
-    return a;
+    return (struct fv_operand_form){
+        .kind = FV_OPERAND_MEMORY,
+        .width = o->size,
+        .number = number_of(o->mem.base),
+        .index = number_of(o->mem.index),
+        .scale = o->mem.scale,
+        .value = (uint64_t)o->mem.disp.value,
+        .is_32 = d->address_width == 32,
+        .on_stack = o->mem.segment == ZYDIS_REGISTER_SS,
+        .has_base = o->mem.segment == ZYDIS_REGISTER_FS || o->mem.segment == ZYDIS_REGISTER_GS,
+        .segment = o->mem.segment == ZYDIS_REGISTER_FS ? FV_FS : FV_GS,
+    };
 }
 
-static struct fv_operand operand(struct fv_cpu *c, const struct fv_insn *i, const ZydisDecodedInstruction *d,
-                                 const ZydisDecodedOperand *o)
+static struct fv_operand_form form_of(const ZydisDecodedInstruction *d, const ZydisDecodedOperand *o)
 {
     switch (o->type) {
     case ZYDIS_OPERAND_TYPE_REGISTER:
-        return (struct fv_operand){ FV_OPERAND_REGISTER, o->size,
-                                    .number = (unsigned)ZydisRegisterGetId(o->reg.value) };
+        return (struct fv_operand_form){ .kind = FV_OPERAND_REGISTER, .width = o->size, .number = number_of(o->reg.value) };
     case ZYDIS_OPERAND_TYPE_MEMORY:
-        return (struct fv_operand){ FV_OPERAND_MEMORY, o->size, .address = effective_address(c, i, d, o),
-                                    .on_stack = o->mem.segment == ZYDIS_REGISTER_SS };
+        return form_of_memory(d, o);
     case ZYDIS_OPERAND_TYPE_IMMEDIATE:
-        return (struct fv_operand){ FV_OPERAND_IMMEDIATE, o->size, .value = o->imm.value.u };
+        return (struct fv_operand_form){ .kind = FV_OPERAND_IMMEDIATE, .width = o->size, .value = o->imm.value.u };
+    default:
+        return (struct fv_operand_form){ .kind = FV_OPERAND_NONE };
+    }
+}
+
+/* what stays FV_NONE if the bytes are none of ours. */
+static void decode_form(struct fv_form *f)
+{
+    ZydisDecoder decoder;
+    ZydisDecodedInstruction d;
+    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT] = { 0 };
+
+    f->what = FV_NONE;
+    if (!ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) ||
+        !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, f->bytes, f->nr_bytes, &d, operands)))
+        return;
+    f->what = recognize(&d, operands);
+    f->length = d.length;
+    f->width = d.operand_width;
+    for (unsigned n = 0; n < 2; n++)
+        f->operand[n] = n < d.operand_count_visible ? form_of(&d, &operands[n])
+                                                    : (struct fv_operand_form){ .kind = FV_OPERAND_NONE };
+}
+
+/* A kernel has few places that trap, and is there again and again: the same bytes at the same address are what they were. */
+static const struct fv_form *find_form(struct fv_cpu *c, const struct fv_insn *i)
+{
+    struct fv_form *f = &c->forms[c->regs->rip % FV_NR_FORMS];
+
+    if (f->nr_bytes != i->nr_bytes || memcmp(f->bytes, i->bytes, i->nr_bytes) != 0) {
+        memcpy(f->bytes, i->bytes, i->nr_bytes);
+        f->nr_bytes = (uint8_t)i->nr_bytes;
+        decode_form(f);
+    }
+    return f;
+}
+
+/* 4. Its operands now. */
+
+static uint64_t register_value(struct fv_cpu *c, const struct fv_insn *i, int number)
+{
+    switch (number) {
+    case FV_NO_REGISTER:
+        return 0;
+    case FV_REGISTER_RIP:
+        return c->regs->rip + i->length;
+    default:
+        return *fv_register(c, (unsigned)number);
+    }
+}
+
+static gva_t effective_address(struct fv_cpu *c, const struct fv_insn *i, const struct fv_operand_form *f)
+{
+    uint64_t a = register_value(c, i, f->number) + register_value(c, i, f->index) * f->scale + f->value;
+
+    if (f->is_32)
+        a = (uint32_t)a;
+    return f->has_base ? a + c->ops->segment_base(c->ctx, f->segment) : a;
+}
+
+static struct fv_operand operand(struct fv_cpu *c, const struct fv_insn *i, const struct fv_operand_form *f)
+{
+    switch (f->kind) {
+    case FV_OPERAND_REGISTER:
+        return (struct fv_operand){ f->kind, f->width, .number = (unsigned)f->number };
+    case FV_OPERAND_MEMORY:
+        return (struct fv_operand){ f->kind, f->width, .address = effective_address(c, i, f), .on_stack = f->on_stack };
+    case FV_OPERAND_IMMEDIATE:
+        return (struct fv_operand){ f->kind, f->width, .value = f->value };
     default:
         return (struct fv_operand){ .kind = FV_OPERAND_NONE };
     }
@@ -196,20 +266,17 @@ static struct fv_operand operand(struct fv_cpu *c, const struct fv_insn *i, cons
 
 bool fv_decode(struct fv_cpu *c, struct fv_insn *i)
 {
-    ZydisDecoder decoder;
-    ZydisDecodedInstruction d;
-    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT] = { 0 };
-
     *i = (struct fv_insn){ .what = FV_NONE };
     fetch(c, i);
-    if (!i->nr_bytes ||
-        !ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) ||
-        !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, i->bytes, i->nr_bytes, &d, operands)))
+    if (!i->nr_bytes)
         return false;
-    i->what = recognize(&d, operands);
-    i->length = d.length;
-    i->width = d.operand_width;
-    for (unsigned n = 0; n < 2 && n < d.operand_count_visible; n++)
-        i->operand[n] = operand(c, i, &d, &operands[n]);
-    return i->what != FV_NONE;
+    const struct fv_form *f = find_form(c, i);
+    if (f->what == FV_NONE)
+        return false;
+    i->what = f->what;
+    i->length = f->length;
+    i->width = f->width;
+    for (unsigned n = 0; n < 2; n++)
+        i->operand[n] = operand(c, i, &f->operand[n]);
+    return true;
 }

@@ -61,8 +61,6 @@ enum fv_instruction {
     FV_NR_INSTRUCTIONS
 };
 
-enum fv_operand_kind { FV_OPERAND_NONE, FV_OPERAND_REGISTER, FV_OPERAND_MEMORY, FV_OPERAND_IMMEDIATE };
-
 struct fv_operand {
     enum fv_operand_kind kind;
     unsigned width;  /* bits */
@@ -71,8 +69,6 @@ struct fv_operand {
     bool on_stack;   /* by way of SS: a bad address is #SS */
     uint64_t value;  /* immediate */
 };
-
-#define FV_MAX_INSN_BYTES 15
 
 struct fv_insn {
     enum fv_instruction what;
