@@ -8,18 +8,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench import classic, faults, host, tables  # noqa: E402
 
 BARE = {kind: {"median_ns": ns, "p10_ns": ns, "p90_ns": ns}
-        for kind, ns in (("page fault", 100), ("system call and root", 120), ("system call", 110), ("table store", 80),
-                         ("exception", 90))}
+        for kind, ns in (("page fault and root", 100), ("exception and root", 120), ("table store", 80), ("exception", 90))}
 
 
-def stats(minor, cow=0, timer=0, system_calls=20):
-    """What a run of pv says after so many faults."""
-    causes = {"boot": 1, "page-fault": minor + cow, "system-call": system_calls,
-              "hypercall": minor + cow + system_calls, "timer": timer}
-    return {"exits": {"by_cause": causes},
-            "faults": {"minor": {"count": minor, "exits": 2 * minor, "median_ns": 150},
-                       "cow": {"count": cow, "exits": 2 * cow, "median_ns": 140},
-                       "major": {"count": 3, "exits": 9, "median_ns": 300}}}
+def stats(minor):
+    """What a run of pv says after so many minor faults."""
+    return {"mode": "pv", "faults": {"minor": {"count": minor, "exits": 2 * minor, "median_ns": 150,
+                                               "by_cause": {"page-fault": minor, "hypercall": minor} if minor else {}}}}
 
 
 class Output(unittest.TestCase):
@@ -33,24 +28,21 @@ class Output(unittest.TestCase):
 
 class Faults(unittest.TestCase):
     def test_what_two_runs_share_does_not_count(self):
-        count, exits, causes = faults.per_fault(stats(600), stats(100), "minor", {})
+        count, exits, causes = faults.per_fault(*(stats(n)["faults"]["minor"] for n in (600, 100)))
         self.assertEqual((count, exits, causes), (500, 1000, {"page-fault": 1, "hypercall": 1}))
 
-    def test_faults_of_another_class_are_taken_off(self):
-        minor = {"page-fault": 1.0, "hypercall": 1.0}
-        count, exits, causes = faults.per_fault(stats(600, 500), stats(101, 1), "cow", {"minor": minor})
-        self.assertEqual((count, exits, causes), (499, 998, {"page-fault": 1, "hypercall": 1}))
+    def test_a_row_of_one_run_alone_is_that_run_s(self):
+        long = {"count": 3, "exits": 13, "by_cause": {"page-fault": 3, "invlpg": 10}}
+        short = {"count": 1, "exits": 1, "by_cause": {"page-fault": 1}}
+        self.assertEqual(faults.per_fault(long, short), (2, 12, {"page-fault": 1, "invlpg": 5}))
 
     def test_exits_are_weighed_by_their_own_kinds(self):
-        self.assertEqual(faults.bare_ns({"page-fault": 1, "hypercall": 1}, BARE), 220)
-        self.assertEqual(faults.bare_ns({"page-fault": 1, "table-store": 2, "privileged-instruction": 1}, BARE), 350)
-
-    def test_a_few_exits_of_the_timer_do_not_matter(self):
-        self.assertEqual(faults.bare_ns({"page-fault": 1, "timer": 0.01}, BARE), 100)
+        self.assertEqual(faults.bare_ns("pv", {"page-fault": 1, "disk-notify": 1, "hypercall": 1}, BARE), 310)
+        self.assertEqual(faults.bare_ns("fv", {"page-fault": 1, "mov-from-cr2": 1, "table-store": 2, "iret": 1}, BARE), 470)
 
     def test_an_exit_that_cannot_be_weighed_leaves_no_ratio(self):
-        self.assertIsNone(faults.bare_ns({"page-fault": 1, "timer": 0.5}, BARE))
-        self.assertIsNone(faults.bare_ns({"page-fault": 1, "port": 1}, BARE))
+        self.assertIsNone(faults.bare_ns("fv", {"page-fault": 1, "timer": 1}, BARE))
+        self.assertIsNone(faults.bare_ns("fv", {"page-fault": 1, "disk-notify": 1}, BARE))
 
     def test_a_ratio_is_of_one_round(self):
         row = faults.rows([BARE, BARE], {"minor": ([220.0, 440.0], stats(600), stats(100))})["minor"]

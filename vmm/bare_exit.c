@@ -20,19 +20,30 @@
 
 /* 1. The guests. */
 
-struct bare_guest {
-    const char *name;
-    uint8_t code[16];
+enum trap { CALLS, FAULTS, TRAPS, USES_PORT, STORES };
+
+static const uint8_t code[][16] = {
+    [CALLS] = { 0x0f, 0x05, 0xeb, 0xfc }, /* 1: syscall; jmp 1b */
+    /* 1: mov %al, (%rdi); add $4096, %rdi; jmp 1b */
+    [FAULTS] = { 0x88, 0x07, 0x48, 0x81, 0xc7, 0x00, 0x10, 0x00, 0x00, 0xeb, 0xf5 },
+    [TRAPS] = { 0xcc, 0xeb, 0xfd },              /* 1: int3; jmp 1b */
+    [USES_PORT] = { 0xe6, 0x80, 0xeb, 0xfc },    /* 1: out %al, $0x80; jmp 1b */
+    [STORES] = { 0x48, 0x89, 0x07, 0xeb, 0xfb }, /* 1: mov %rax, (%rdi); jmp 1b */
 };
 
-static const struct bare_guest guests[NR_BARE_EXITS] = {
-    [BARE_SYSCALL] = { "system call", { 0x0f, 0x05, 0xeb, 0xfc } },       /* 1: syscall; jmp 1b */
-    [BARE_SWITCH] = { "system call and root", { 0x0f, 0x05, 0xeb, 0xfc } },
-    /* 1: mov %al, (%rdi); add $4096, %rdi; jmp 1b */
-    [BARE_PAGE_FAULT] = { "page fault", { 0x88, 0x07, 0x48, 0x81, 0xc7, 0x00, 0x10, 0x00, 0x00, 0xeb, 0xf5 } },
-    [BARE_EXCEPTION] = { "exception", { 0xcc, 0xeb, 0xfd } },             /* 1: int3; jmp 1b */
-    [BARE_PORT] = { "port", { 0xe6, 0x80, 0xeb, 0xfc } },                 /* 1: out %al, $0x80; jmp 1b */
-    [BARE_TABLE_STORE] = { "table store", { 0x48, 0x89, 0x07, 0xeb, 0xfb } }, /* 1: mov %rax, (%rdi); jmp 1b */
+static const struct bare_guest {
+    const char *name;
+    enum trap trap;
+    bool changes_root;
+} guests[NR_BARE_EXITS] = {
+    [BARE_SYSCALL] = { "system call", CALLS, false },
+    [BARE_SYSCALL_ROOT] = { "system call and root", CALLS, true },
+    [BARE_PAGE_FAULT] = { "page fault", FAULTS, false },
+    [BARE_PAGE_FAULT_ROOT] = { "page fault and root", FAULTS, true },
+    [BARE_EXCEPTION] = { "exception", TRAPS, false },
+    [BARE_EXCEPTION_ROOT] = { "exception and root", TRAPS, true },
+    [BARE_PORT] = { "port", USES_PORT, false },
+    [BARE_TABLE_STORE] = { "table store", STORES, false },
 };
 
 const char *bare_exit_name(enum bare_exit_kind kind)
@@ -49,7 +60,7 @@ struct bench {
     mfn_t roots[2];
     mfn_t touched; /* what every faulting page maps */
     uint64_t *touch_table;
-    enum bare_exit_kind kind;
+    const struct bare_guest *guest;
     unsigned done;
 };
 
@@ -63,7 +74,7 @@ static void build_tables(struct bench *b)
 {
     const uint64_t rights = PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY;
     mfn_t l3 = machine_take_frame(&b->m), l2 = machine_take_frame(&b->m), touch = machine_take_frame(&b->m);
-    mfn_t l1 = machine_take_frame(&b->m), code = machine_take_frame(&b->m);
+    mfn_t l1 = machine_take_frame(&b->m), text = machine_take_frame(&b->m);
     b->touched = machine_take_frame(&b->m);
     for (int i = 0; i < 2; i++) {
         b->roots[i] = machine_take_frame(&b->m);
@@ -73,9 +84,9 @@ static void build_tables(struct bench *b)
     entries(b, l3)[0] = mfn_to_maddr(l2) | rights;
     entries(b, l2)[pt_index(CODE, 2)] = mfn_to_maddr(l1) | rights;
     entries(b, l2)[pt_index(FIRST_TOUCH, 2)] = mfn_to_maddr(touch) | rights;
-    entries(b, l1)[pt_index(CODE, 1)] = mfn_to_maddr(code) | rights;
+    entries(b, l1)[pt_index(CODE, 1)] = mfn_to_maddr(text) | rights;
     entries(b, l1)[pt_index(READ_ONLY, 1)] = (WINDOW + mfn_to_maddr(b->touched)) | rights;
-    memcpy(machine_frame(&b->m, code), guests[b->kind].code, sizeof(guests[b->kind].code));
+    memcpy(machine_frame(&b->m, text), code[b->guest->trap], sizeof(code[0]));
     b->touch_table = entries(b, touch);
 }
 
@@ -89,7 +100,7 @@ static int bench_open(struct bench *b)
     if (err)
         return err;
     build_tables(b);
-    b->regs = (struct cpu_regs){ .rip = CODE, .rdi = b->kind == BARE_TABLE_STORE ? READ_ONLY : FIRST_TOUCH };
+    b->regs = (struct cpu_regs){ .rip = CODE, .rdi = b->guest->trap == STORES ? READ_ONLY : FIRST_TOUCH };
     return monitor_start(&b->mon, b->roots[0]);
 }
 
@@ -100,18 +111,18 @@ static bool handle(struct bench *b)
 {
     struct monitor_trap trap = { 0 };
     struct kvm_run *run = b->m.run;
-    if (b->kind == BARE_PORT)
+    if (b->guest->trap == USES_PORT)
         return run->exit_reason == KVM_EXIT_IO && monitor_read(&b->mon, &b->regs, &trap) == MONITOR_NONE;
-    if (b->kind == BARE_TABLE_STORE)
+    if (b->guest->trap == STORES)
         return run->exit_reason == KVM_EXIT_MMIO && run->mmio.is_write;
     if (run->exit_reason != KVM_EXIT_IO)
         return false;
     enum monitor_event event = monitor_read(&b->mon, &b->regs, &trap);
-    if (b->kind == BARE_SYSCALL || b->kind == BARE_SWITCH)
+    if (b->guest->trap == CALLS)
         b->regs.rip = b->regs.rcx;
-    if (b->kind == BARE_SWITCH)
+    if (b->guest->changes_root)
         monitor_load_root(&b->mon, b->roots[b->done & 1]);
-    if (b->kind == BARE_PAGE_FAULT) {
+    if (b->guest->trap == FAULTS) {
         if (event != MONITOR_TRAP || trap.address != FIRST_TOUCH + b->done * PAGE_SIZE)
             return false;
         uint64_t entry = mfn_to_maddr(b->touched) | PTE_PRESENT | PTE_WRITE | PTE_USER;
@@ -148,10 +159,10 @@ static int time_exits(struct bench *b, uint64_t *ns, unsigned rounds)
 
 int bare_exit_measure(enum bare_exit_kind kind, unsigned rounds, struct bare_exit *result)
 {
-    if (kind == BARE_PAGE_FAULT && rounds > PT_ENTRIES)
+    if (guests[kind].trap == FAULTS && rounds > PT_ENTRIES)
         rounds = PT_ENTRIES;
     uint64_t *ns = calloc(rounds, sizeof(ns[0]));
-    struct bench b = { .kind = kind };
+    struct bench b = { .guest = &guests[kind] };
     int err = ns ? bench_open(&b) : -ENOMEM;
     if (!err)
         err = time_exits(&b, ns, rounds);

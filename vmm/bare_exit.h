@@ -4,12 +4,14 @@
 #include <stdint.h>
 
 enum bare_exit_kind {
-    BARE_SYSCALL,     /* SYSCALL at CPL 3, through the monitor and back */
-    BARE_SWITCH,      /* the same, and another root on the way back */
-    BARE_PAGE_FAULT,  /* a page fault; the VMM fills one entry */
-    BARE_EXCEPTION,   /* INT3 */
-    BARE_PORT,        /* OUT at CPL 3, which does not pass the monitor */
-    BARE_TABLE_STORE, /* a store into read-only memory, likewise */
+    BARE_SYSCALL,         /* SYSCALL at CPL 3, through the monitor and back */
+    BARE_SYSCALL_ROOT,    /* the same, and another root on the way back */
+    BARE_PAGE_FAULT,      /* a page fault; the VMM fills one entry */
+    BARE_PAGE_FAULT_ROOT, /* the same, and another root */
+    BARE_EXCEPTION,       /* INT3 */
+    BARE_EXCEPTION_ROOT,  /* the same, and another root */
+    BARE_PORT,            /* OUT at CPL 3, which does not pass the monitor */
+    BARE_TABLE_STORE,     /* a store into read-only memory, likewise */
     NR_BARE_EXITS
 };
 

@@ -87,7 +87,7 @@ static void ask(struct findings *f)
 /* The monitor stands, and a program's traps pass it. */
 static bool pv_works(const struct findings *f)
 {
-    return !f->bare_error[BARE_SYSCALL] && !f->bare_error[BARE_PAGE_FAULT] && !f->bare_error[BARE_SWITCH];
+    return !f->bare_error[BARE_SYSCALL] && !f->bare_error[BARE_PAGE_FAULT] && !f->bare_error[BARE_SYSCALL_ROOT];
 }
 
 static bool fv_works(const struct findings *f)

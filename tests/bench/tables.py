@@ -112,7 +112,7 @@ NOTES = {
     "faults": f"""A whole fault is timed by a loop in the guest: all its touches, over their number. The VMM's books begin when KVM_RUN
 returns with the fault and end when the exit is handled that resumes the program; the way in and the way back, one bare
 exit, is not in them. The ratio is the whole fault over its exits' bare cost, each exit weighed by its own kind, measured
-right before; goal: at most {faults.GOAL} for minor faults. No ratio: the run had other exits too, here those of fork.""",
+right before; goal: at most {faults.GOAL} for minor faults.""",
     "classic": """vmbench's source says what each is. native: the same binary on the host's kernel; Linux maps up to 16 pages of a cached
 file in one fault, so its pagefault, for a page, is no whole fault. pagefault-cold: the file is in no cache of the host.
 dirty: by PAGEMAP_SCAN on the host; guests have no such call, and find out by `fault`. protfault: as lmbench does, less
