@@ -1,4 +1,5 @@
-/* The groups. torture SEED ROUNDS: of the random group. */
+/* The groups. torture SEED ROUNDS WITHOUT...: seed and rounds are of the random group, the others groups to leave
+ * out. */
 #include "torture.h"
 
 struct random dice;
@@ -24,6 +25,14 @@ static const struct {
     { "random", group_random },
 };
 
+static bool is_left_out(const char *name, int argc, const char *const *argv)
+{
+    for (int i = 3; i < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return true;
+    return false;
+}
+
 int test_main(int argc, const char *const *argv)
 {
     dice.state = argc > 1 ? parse_number(argv[1]) : 1;
@@ -34,6 +43,8 @@ int test_main(int argc, const char *const *argv)
     model_init();
     user_aids_init();
     for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        if (is_left_out(groups[i].name, argc, argv))
+            continue;
         leave_roots();
         use_root(root_new());
         group_begin(groups[i].name);
