@@ -467,7 +467,8 @@ exit 101
     def test_results_are_judged_apart_from_their_making(self):
         folder = os.path.join(self.build, "kept")
         self.run_guests("", "--plan", folder)
-        self.assertIn("20 greeting.pv", self.read("kept/list"))
+        self.assertEqual(self.read("kept/list"), "greeting.pv\n")
+        self.assertEqual(self.read("kept/limits/greeting.pv"), "20\n")
         self.write("results/greeting.pv/stdout", "hello you\n")
         out, status = self.run_guests("", "--judge", os.path.join(self.build, "results"))
         self.assertEqual(status, 1)

@@ -57,9 +57,9 @@ def _output_problem(folder, expected):
     if len(summary) != 2:
         return "no standard output was kept"
     data = _read(folder, "stdout")
-    if data is not None and hashlib.sha256(data).hexdigest() != summary[0]:
+    if data is not None and hashlib.md5(data).hexdigest() != summary[0]:
         return "the standard output was damaged on its way"
-    if summary[0] == expected.sha256:
+    if summary[0] == expected.md5:
         return ""
     if data is None or len(data) > 1 << 20:
         return f"standard output: {summary[1]} bytes, not the {len(expected.stdout)} expected"

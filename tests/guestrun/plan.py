@@ -55,7 +55,7 @@ def write_plan(folder, cases, disks, sample, script_of=case_script):
     """Fill folder (made anew) with the cases that are to run, and with the disks and kernels that they name; sample is
     the path of the sample disk, beside which the kernels are. script_of gives the script of a case."""
     shutil.rmtree(folder, ignore_errors=True)
-    for sub in ("cases", "disks", "kernels"):
+    for sub in ("cases", "limits", "disks", "kernels"):
         os.makedirs(os.path.join(folder, sub))
     shutil.copy(EXECUTOR, os.path.join(folder, "guest-exec.sh"))
     needed = set()
@@ -65,7 +65,9 @@ def write_plan(folder, cases, disks, sample, script_of=case_script):
                 continue
             needed.add(case.stanza.get("disk", "sample"))
             for run in case.runs:
-                listing.write(f"{case.stanza.number('timeout', 60)} {run}\n")
+                listing.write(f"{run}\n")
+                with open(os.path.join(folder, "limits", run), "w", encoding="utf-8") as limit:
+                    limit.write(f"{case.stanza.number('timeout', 60)}\n")
                 with open(os.path.join(folder, "cases", run), "w", encoding="utf-8") as script:
                     script.write(script_of(case, sample))
     for name in {case.stanza.get("kernel") for case in cases if not case.skip} - {""}:
