@@ -115,7 +115,12 @@ static void drain(struct monitor *mon)
     run_inside(mon, &r);
     mon->nr_stores = 0;
     mon->loaded = mon->root;
-    mon->root_pending = mon->leaving = false;
+    mon->root_pending = false;
+    if (mon->left.at) { /* that root is not in CR3 any more */
+        push_store(mon, mon->left.at, mon->left.entry);
+        *(volatile uint64_t *)machine_at(mon->machine, mon->left.at) = mon->left.entry;
+        mon->left.at = 0;
+    }
 }
 
 void monitor_set_ts(struct monitor *mon, bool on)
@@ -184,8 +189,8 @@ static bool store_takes_the_monitor(const struct monitor *mon, maddr_t at)
 void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_leaf)
 {
     if (mon->machine->started && store_takes_the_monitor(mon, at)) {
-        queue_store(mon, at, entry); /* in memory only when that root is left */
-        mon->leaving = true;
+        mon->left.at = at; /* in memory only when that root is left */
+        mon->left.entry = entry;
         return;
     }
     if (mon->machine->started && !(fresh_leaf && !store_is_pending(mon, at)))
@@ -236,6 +241,14 @@ static void write_stack(struct monitor *mon, const struct cpu_regs *g)
     saved[4] = g->rdi;
 }
 
+/* The last of all stores stands behind the list. It comes with a root, so that there is nothing else to flush. */
+static void write_left(struct monitor *mon)
+{
+    assert(mon->root_pending);
+    *work_at(mon, mon->nr_stores * 16) = mon->base + DIRECT_MAP + mon->left.at;
+    *work_at(mon, mon->nr_stores * 16 + 8) = mon->left.entry;
+}
+
 /* The monitor reads the addresses to flush right behind the stores. */
 static void move_flushes(struct monitor *mon)
 {
@@ -256,14 +269,17 @@ void monitor_resume(struct monitor *mon, const struct cpu_regs *guest)
     if (!mon->nr_stores && !mon->nr_flushes && !mon->root_pending) {
         r->rip = code_gva(mon, monitor_code_resume);
         r->rsp = top - 40;
-    } else if (!mon->nr_stores && mon->root_pending) {
+    } else if (!mon->nr_stores && mon->root_pending && !mon->left.at) {
         *(uint64_t *)(monitor_page(mon, PAGE_STACK) + PAGE_SIZE - 48) = guest->rax;
         r->rip = code_gva(mon, monitor_code_resume_root);
         r->rsp = top - 48;
         r->rax = mfn_to_maddr(mon->root);
     } else {
-        move_flushes(mon);
-        r->rip = code_gva(mon, mon->leaving        ? monitor_code_resume_leave
+        if (mon->left.at)
+            write_left(mon);
+        else
+            move_flushes(mon);
+        r->rip = code_gva(mon, mon->left.at        ? monitor_code_resume_leave
                                : mon->root_pending ? monitor_code_resume_stores
                                                    : monitor_code_resume_pages);
         r->rsp = top - 80;
@@ -275,5 +291,6 @@ void monitor_resume(struct monitor *mon, const struct cpu_regs *guest)
     if (mon->root_pending)
         mon->loaded = mon->root;
     mon->nr_stores = mon->nr_flushes = 0;
-    mon->root_pending = mon->leaving = false;
+    mon->root_pending = false;
+    mon->left.at = 0;
 }
