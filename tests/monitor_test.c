@@ -14,6 +14,7 @@ static struct monitor mon;
 static uint64_t next_frame, nr_msrs;
 static uint64_t seen[NR_MFNS]; /* the monitor's slot of each root, as the CPU has it */
 static uint64_t cr3, nr_loads, nr_stores, nr_invlpgs;
+static uint64_t stores_at_load; /* how many stores had been made at the last load of CR3 */
 static bool broken;
 
 /* What monitor.c and monitor_build.c take from vmm/machine.c. */
@@ -63,6 +64,7 @@ static void load_cr3(uint64_t value)
 {
     cr3 = value >> PAGE_SHIFT;
     nr_loads++;
+    stores_at_load = nr_stores;
     broken |= seen[cr3] != mon.root_entry;
 }
 
@@ -148,7 +150,7 @@ static void setup(void)
     m.run = calloc(1, sizeof(*m.run));
     memset(seen, 0, sizeof(seen));
     next_frame = 1;
-    nr_loads = nr_stores = nr_invlpgs = 0;
+    nr_loads = nr_stores = nr_invlpgs = stores_at_load = 0;
     broken = false;
     ck_assert_int_eq(monitor_init(&mon, &m, SLOT, false), 0);
     make_root(ROOT);
@@ -238,6 +240,22 @@ START_TEST(a_full_list_does_not_take_the_monitor_out_of_the_root_that_is_left)
 }
 END_TEST
 
+/* Whoever asks for a flush means all stores that it comes behind. */
+START_TEST(a_flush_comes_behind_all_stores_however_many_there_are)
+{
+    for (unsigned beside = 0; beside < 2; beside++) {
+        if (beside)
+            exit_beside_the_monitor();
+        store_to_table(2 * MAX_STORES + 10);
+        monitor_flush_all(&mon);
+        m.run->s.regs.regs.rip = mon.base;
+        resume();
+        ck_assert_uint_eq(nr_stores, (beside + 1) * (2 * MAX_STORES + 10));
+        ck_assert_uint_eq(stores_at_load, nr_stores);
+    }
+}
+END_TEST
+
 START_TEST(stores_that_wait_are_made_in_order_and_memory_has_the_last)
 {
     exit_beside_the_monitor();
@@ -277,6 +295,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_root_that_is_left_loses_the_monitor_behind_the_load_of_the_other);
     tcase_add_test(t, a_root_that_is_taken_again_is_loaded_with_the_monitor_in_it);
     tcase_add_test(t, a_full_list_does_not_take_the_monitor_out_of_the_root_that_is_left);
+    tcase_add_test(t, a_flush_comes_behind_all_stores_however_many_there_are);
     tcase_add_test(t, stores_that_wait_are_made_in_order_and_memory_has_the_last);
     tcase_add_test(t, many_pages_to_flush_become_a_flush_of_all);
     suite_add_tcase(s, t);

@@ -107,7 +107,8 @@ static void run_inside(struct monitor *mon, const struct kvm_regs *r)
     run->immediate_exit = interrupted; /* the next run tells the run loop of the signal */
 }
 
-/* Have the monitor make the stores and load the root now, at the price of an exit of its own. */
+/* Have the monitor make the stores and load the root now, at the price of an exit of its own. The root stays pending: a
+ * flush that was asked for comes behind the stores that are yet to follow, too. */
 static void drain(struct monitor *mon)
 {
     struct kvm_regs r = { .rip = code_gva(mon, monitor_code_drain), .rsp = stack_top(mon, 0), .rflags = RFLAGS_FIXED,
@@ -115,7 +116,6 @@ static void drain(struct monitor *mon)
     run_inside(mon, &r);
     mon->nr_stores = 0;
     mon->loaded = mon->root;
-    mon->root_pending = false;
     if (mon->left.at) { /* that root is not in CR3 any more */
         push_store(mon, mon->left.at, mon->left.entry);
         *(volatile uint64_t *)machine_at(mon->machine, mon->left.at) = mon->left.entry;
