@@ -99,11 +99,17 @@ static void run_inside(struct monitor *mon, const struct kvm_regs *r)
     run->s.regs.regs = *r;
     run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
     bool interrupted = false;
-    while (machine_run(mon->machine) == -EINTR) {
+    int result;
+    while ((result = machine_run(mon->machine)) == -EINTR) {
         mon->nr_drains++;
         interrupted = true;
     }
     mon->nr_drains++;
+    if (result < 0 || run->exit_reason != KVM_EXIT_IO || run->io.port != MONITOR_PORT_DRAINED) {
+        fail(0, "the monitor did not do its work: KVM exit reason %u at rip %#llx", run->exit_reason,
+             run->s.regs.regs.rip);
+        abort();
+    }
     run->immediate_exit = interrupted; /* the next run tells the run loop of the signal */
 }
 
