@@ -216,7 +216,7 @@ static void audit_counts(struct audit *a)
         used += s->pages[n].used;
     for (uint32_t n = s->oldest; n != NONE && ordered <= s->nr_frames; n = s->pages[n].newer)
         ordered++;
-    expect(a, used == ordered && used + s->nr_free == s->nr_frames && used == s->stats.tables_in_use,
+    expect(a, used == ordered && used + s->nr_free + s->nr_resting == s->nr_frames && used == s->stats.tables_in_use,
            "the count of shadow tables", used);
     expect(a, !s->nr_unsettled, "the count of unsettled tables", s->nr_unsettled);
 }

@@ -19,7 +19,9 @@
  * Stores and the TLB: a store's exit does not pass the monitor, which alone may write what the CPU walks, so
  * the changes wait in the owner's queue until the guest next traps. What the guest sees until then is an old
  * translation, as on a CPU whose TLB was not flushed; and each way to flush traps. A table that was
- * linked by a store is not tracked until then either: shadow_enter() reads it once more.
+ * linked by a store is not tracked until then either: shadow_enter() reads it once more. And the frame of a shadow
+ * table that a store has freed rests until then: the CPU may remember the way to it, and some CPUs see what the owner
+ * writes there before the monitor runs.
  *
  * The real CPU must have CR0.WP and EFER.NXE set. The guest's cache attributes (PWT, PCD, PAT) and global
  * bits are ignored. */
@@ -129,6 +131,7 @@ struct shadow {
     uint32_t *buckets;
     uint32_t bucket_mask;
     uint32_t free_head, nr_free;
+    uint32_t resting_head, nr_resting; /* freed by stores; free when the guest next traps */
     uint32_t newest, oldest;
     uint32_t loaded;           /* the root that the CPU is on */
     uint32_t stamp;            /* pages that bear it are in use by the call that runs */

@@ -226,6 +226,47 @@ START_TEST(stores_that_are_on_their_way_when_a_table_is_dropped_still_land)
 }
 END_TEST
 
+/* The CPU remembers where a level 1 table was. The frame must not be another table, full of links to tables, before it
+ * has been told to forget: else the guest would have a shadow table for a page. */
+START_TEST(a_frame_that_a_store_frees_is_no_other_table_before_the_monitor_runs)
+{
+    gva_t gva = address(0, 0, 1, 0);
+
+    create(64, 16);
+    m->is_nested = true;
+    boot_linear();
+    m->ram[16][0] = entry_of(5);
+    m->ram[17][7] = entry_of(18);
+    machine_write(m, linear(3) + 8, entry_of(16), 8);
+    machine_resume(m);
+    ck_assert_uint_eq(machine_read(m, gva).gpa, 5 << PAGE_SHIFT);
+    machine_write(m, linear(3) + 8, 0, 8);
+    machine_write(m, linear(2) + 8, entry_of(17), 8);
+    ck_assert_uint_eq(m->store_exits, 3);
+    ck_assert_int_eq(machine_read(m, gva + 7 * PAGE_SIZE).outcome, FAULTED);
+    machine_resume(m);
+    destroy();
+}
+END_TEST
+
+/* It comes back: as many tables as there are can be made and dropped for ever. */
+START_TEST(frames_that_stores_free_are_used_again_once_the_monitor_has_run)
+{
+    create(SHADOW_MIN_FRAMES, 16);
+    boot_linear();
+    for (unsigned i = 0; i < 3 * SHADOW_MIN_FRAMES; i++) {
+        machine_write(m, linear(3) + 8, entry_of(16 + i % 8), 8);
+        ck_assert(shadow_frame_is_table(&m->s, pfn(16 + i % 8)));
+        machine_write(m, linear(3) + 8, 0, 8);
+        ck_assert(!shadow_frame_is_table(&m->s, pfn(16 + i % 8)));
+        machine_resume(m);
+        ck_assert_uint_eq(machine_audit(m), 0);
+    }
+    ck_assert_uint_eq(m->s.stats.tables_evicted, 0);
+    destroy();
+}
+END_TEST
+
 /* Many address spaces, each loaded in turn: the old roots go, but not the one that the monitor stands on. */
 START_TEST(the_loaded_root_is_never_evicted_under_the_monitor)
 {
@@ -422,6 +463,8 @@ static Suite *suite(void)
     tcase_add_test(t, a_block_from_a_disk_ends_a_tables_life);
     tcase_add_test(t, stores_to_a_root_that_is_not_loaded_soon_stop_to_exit);
     tcase_add_test(t, stores_that_are_on_their_way_when_a_table_is_dropped_still_land);
+    tcase_add_test(t, a_frame_that_a_store_frees_is_no_other_table_before_the_monitor_runs);
+    tcase_add_test(t, frames_that_stores_free_are_used_again_once_the_monitor_has_run);
     tcase_add_test(t, the_loaded_root_is_never_evicted_under_the_monitor);
     tcase_add_test(t, a_root_that_is_left_may_be_dropped_while_the_cpu_still_uses_it);
     tcase_add_test(t, the_current_root_survives_a_flood);
