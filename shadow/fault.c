@@ -27,6 +27,7 @@ void shadow_begin(struct shadow *s, bool in_store)
 void shadow_flush_all(struct shadow *s)
 {
     s->stats.flushes++;
+    s->links_lost = false;
     s->ops->flush_all(s->ctx);
 }
 
