@@ -24,7 +24,7 @@ struct shadow_page {
     pfn_t pfn;          /* the guest's table; of a direct page: the first frame that it maps */
     uint32_t hash_next; /* also links the free pages, and those that rest */
     uint32_t newer, older;
-    uint32_t stamp;
+    uint64_t stamp; /* of the last call that used it */
     uint8_t level;
     uint8_t role;
     bool direct;

@@ -135,7 +135,7 @@ struct shadow {
     uint32_t resting_head, nr_resting; /* freed by stores; free when the guest next traps */
     uint32_t newest, oldest;
     uint32_t loaded;           /* the root that the CPU is on */
-    uint32_t stamp;            /* pages that bear it are in use by the call that runs */
+    uint64_t stamp;            /* pages that bear it are in use by the call that runs */
     uint32_t ahead_left;       /* of this call */
     uint32_t nr_unsettled;     /* pages of tables that are not tracked before the next resume */
     bool links_lost;           /* something, since the last flush of all: INVLPG may mean more than one page */

@@ -117,6 +117,26 @@ START_TEST(touching_more_pages_costs_the_same_for_each)
 }
 END_TEST
 
+/* Pages that were made ahead and never touched, in the call whose number is that of 2^32 calls ago. */
+START_TEST(eviction_finds_somebody_after_any_number_of_calls)
+{
+    create(SHADOW_MIN_FRAMES, 64);
+    for (unsigned i = 0; i < 40; i++) {
+        m->ram[16 + i][0] = entry_of(5);
+        m->ram[3][i + 1] = entry_of(16 + i);
+    }
+    m->ram[6][0] = entry_of(7);
+    m->ram[7][0] = entry_of(8);
+    m->ram[8][0] = entry_of(9);
+    m->ram[1][1] = entry_of(6) & ~PTE_ACCESSED;
+    m->s.stamp = 0xfffffffeu;
+    boot_linear();
+    ck_assert_uint_eq(m->s.stats.tables_in_use, SHADOW_MIN_FRAMES);
+    ck_assert_int_eq(machine_read(m, address(1, 0, 0, 0)).outcome, REACHED_RAM);
+    destroy();
+}
+END_TEST
+
 START_TEST(a_table_taken_out_of_its_parent_is_plain_memory_again)
 {
     create(64, 16);
@@ -457,6 +477,7 @@ static Suite *suite(void)
     tcase_add_test(t, init_refuses_numbers_out_of_bounds);
     tcase_add_test(t, a_pool_too_small_evicts_and_every_page_stays_reachable);
     tcase_add_test(t, touching_more_pages_costs_the_same_for_each);
+    tcase_add_test(t, eviction_finds_somebody_after_any_number_of_calls);
     tcase_add_test(t, a_table_taken_out_of_its_parent_is_plain_memory_again);
     tcase_add_test(t, clearing_a_frame_that_was_a_table_soon_stops_to_exit);
     tcase_add_test(t, sweeping_a_full_table_with_zeros_soon_stops_to_exit);
