@@ -2,6 +2,7 @@
  * hostile tables (loops, self-maps, noise, one frame at all levels) neither break the shadow nor reach what
  * is not the guest's. */
 #include <check.h>
+#include "shadow/page.h"
 #include "shadow_machine.h"
 
 #define ALL_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
@@ -469,6 +470,68 @@ START_TEST(the_audit_finds_what_is_put_wrong)
 }
 END_TEST
 
+static void expect_found(void)
+{
+    ck_assert_uint_gt(shadow_audit(&m->s, ignore, NULL), 0);
+}
+
+/* Large, global, cache attributes, what the CPU ignores, what is reserved. */
+START_TEST(the_audit_finds_every_bit_that_no_spte_has)
+{
+    const uint64_t wrong = PTE_PWT | PTE_PCD | PTE_LARGE | PTE_GLOBAL | PTE_SOFT | 0x7ffull << 52;
+
+    create(64, 16);
+    boot_linear();
+    for (unsigned page = 0; page < 64; page++) {
+        for (unsigned i = 0; i < PT_ENTRIES; i++) {
+            uint64_t *spte = &m->seen[page][i];
+
+            for (unsigned bit = 0; bit < 64 && *spte; bit++) {
+                if (!(wrong >> bit & 1) || i == MONITOR_SLOT)
+                    continue;
+                *spte ^= 1ull << bit;
+                expect_found();
+                *spte ^= 1ull << bit;
+            }
+            i += 60 * !*spte;
+        }
+    }
+    destroy();
+}
+END_TEST
+
+/* A link that is not in its table's list stays when the table is freed: it then leads to a frame that is another's. */
+START_TEST(the_audit_finds_books_that_are_wrong)
+{
+    create(64, 16);
+    m->ram[2][1] = entry_of(3); /* a second parent of table 3 */
+    boot_linear();
+    for (uint32_t slot = 0; slot < 64 * PT_ENTRIES; slot++) {
+        struct shadow_link was = m->s.links[slot];
+        bool is_link = m->s.pages[slot / PT_ENTRIES].level > 1;
+
+        if (was.prev == NONE || !is_link)
+            continue;
+        shadow_link_remove(&m->s, slot);
+        expect_found();
+        shadow_link_add(&m->s, slot, head_of_page(&m->s, spte_page(&m->s, m->seen[slot / PT_ENTRIES][slot % PT_ENTRIES])));
+        ck_assert_uint_eq(machine_audit(m), 0);
+    }
+    uint32_t loaded = m->s.loaded, head = m->s.free_head, older = m->s.pages[m->s.newest].older;
+
+    m->s.loaded = head;
+    expect_found();
+    m->s.loaded = loaded;
+    m->s.free_head = m->s.pages[head].hash_next;
+    expect_found();
+    m->s.free_head = head;
+    m->s.pages[m->s.newest].older = NONE;
+    expect_found();
+    m->s.pages[m->s.newest].older = older;
+    destroy();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("shadow_limits");
@@ -495,6 +558,8 @@ static Suite *suite(void)
     tcase_add_test(t, copies_check_the_last_byte_and_copy_nothing_if_it_is_bad);
     tcase_add_test(t, a_copy_into_a_table_is_a_store);
     tcase_add_test(t, the_audit_finds_what_is_put_wrong);
+    tcase_add_test(t, the_audit_finds_every_bit_that_no_spte_has);
+    tcase_add_test(t, the_audit_finds_books_that_are_wrong);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     return s;
