@@ -83,13 +83,16 @@ static void push_store(struct monitor *mon, maddr_t at, uint64_t entry)
     mon->nr_stores++;
 }
 
-/* Is a store to this place waiting? A later one must then wait behind it. */
-static bool store_is_pending(const struct monitor *mon, maddr_t at)
+/* May a store to this place be waiting? A later one must then wait behind it. The backlog, which may be a hundred times as
+ * long as the list, is not searched. */
+static bool store_may_be_pending(const struct monitor *mon, maddr_t at)
 {
+    if (mon->backlog.nr)
+        return true;
     for (unsigned i = 0; i < mon->nr_stores; i++)
         if (*work_at(mon, i * 16) == mon->base + DIRECT_MAP + at)
             return true;
-    return store_list_has(&mon->backlog, at);
+    return false;
 }
 
 /* Let the monitor run for us, until it is done with what these registers make it do: one exit. */
@@ -148,7 +151,7 @@ static void keep_back(struct monitor *mon, maddr_t at, uint64_t entry)
     abort();
 }
 
-/* The list that was worked off may have put back older values where these, which are still to come, are in memory. */
+/* What was worked off may have put back older values where these, which are still to come, are in memory. */
 static void renew_memory(struct monitor *mon, size_t first)
 {
     for (size_t i = first; i < mon->backlog.nr; i++)
@@ -157,13 +160,15 @@ static void renew_memory(struct monitor *mon, size_t first)
 
 static void work_off_backlog(struct monitor *mon)
 {
+    size_t still_to_come = mon->backlog.nr;
     for (size_t i = 0; i < mon->backlog.nr; i++) {
         if (mon->nr_stores == MAX_STORES) {
             drain(mon);
-            renew_memory(mon, i);
+            still_to_come = i;
         }
         push_store(mon, mon->backlog.stores[i].at, mon->backlog.stores[i].entry);
     }
+    renew_memory(mon, still_to_come);
     mon->backlog.nr = 0;
 }
 
@@ -199,7 +204,7 @@ void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_l
         mon->left.entry = entry;
         return;
     }
-    if (mon->machine->started && !(fresh_leaf && !store_is_pending(mon, at)))
+    if (mon->machine->started && !(fresh_leaf && !store_may_be_pending(mon, at)))
         queue_store(mon, at, entry);
     *(volatile uint64_t *)machine_at(mon->machine, at) = entry;
 }
