@@ -88,6 +88,7 @@ struct pv_domain {
     uint64_t kernel_stack;
     uint64_t traps[PV_NR_TRAPS];
     unsigned updates_in_exit; /* against PV_MAX_UPDATES */
+    unsigned tables_in_exit;  /* against PV_MAX_TABLES */
     bool dead;                /* crash() or shutdown() was called: nothing goes on */
     mfn_t loaded_root;        /* what load_root was last told */
     mfn_t shared_info_mfn;    /* held writable for good, so that it never becomes a table */
