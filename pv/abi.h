@@ -106,6 +106,8 @@ enum pv_hypercall {
 
 #define PV_MAX_CALLS   128
 #define PV_MAX_UPDATES 512 /* in all mmu_updates of one exit together */
+#define PV_MAX_TABLES  65536 /* frames that become tables, or cease to be, in one exit; the store, pin, unpin or set_roots that
+                                passes it is done, the next one refused */
 #define PV_NO_ROOT     (~0ull)
 #define PV_FLUSH_ALL   (~0ull)
 #define PV_CONSOLE_MAX 65536

@@ -79,7 +79,7 @@ static int64_t call_multicall(struct pv_domain *d, struct cpu_regs *regs, const 
 static void handle_hypercall(struct pv_domain *d, struct cpu_regs *regs)
 {
     const uint64_t args[4] = { regs->rdi, regs->rsi, regs->rdx, regs->r10 };
-    d->updates_in_exit = 0;
+    d->updates_in_exit = d->tables_in_exit = 0;
     int64_t result = run_call(d, regs, regs->rax, args);
     if (result == PV_NO_RETURN)
         return;

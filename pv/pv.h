@@ -38,7 +38,8 @@ enum pv_progress {
 
 struct pv_domain;
 
-/* The host's side. ctx is pv_domain.ctx. None of them may fail, except where a result is given. */
+/* The host's side. ctx is pv_domain.ctx. None of them may fail, except where a result is given. One that ends the domain sets
+ * pv_domain.dead. */
 struct pv_ops {
     /* The 4 KiB of a machine frame; mfn < nr_mfns. Tables are only read through it; data frames are written, too. */
     void *(*frame)(void *ctx, mfn_t m);
@@ -88,7 +89,8 @@ struct pv_domain {
     uint64_t kernel_stack;
     uint64_t traps[PV_NR_TRAPS];
     unsigned updates_in_exit; /* against PV_MAX_UPDATES */
-    bool dead;                /* crash() or shutdown() was called: nothing goes on */
+    unsigned tables_in_exit;  /* against PV_MAX_TABLES */
+    bool dead;                /* crash() or shutdown() was called, or the host ended it: nothing goes on */
     mfn_t loaded_root;        /* what load_root was last told */
     mfn_t shared_info_mfn;    /* held writable for good, so that it never becomes a table */
     uint64_t stored_anew;     /* tables that were, since the start */
@@ -137,7 +139,7 @@ uint64_t pv_lookup(const struct pv_domain *d, mfn_t root, gva_t a);
 int pv_copy_from_guest(const struct pv_domain *d, void *to, gva_t from, uint64_t bytes);
 int pv_copy_to_guest(const struct pv_domain *d, gva_t to, const void *from, uint64_t bytes);
 
-/* Recount everything from the pinned and loaded roots, and compare with the frame table. 0, or the number of
+/* Recount everything from all that is a table, and compare with the frame table. 0, or the number of
  * disagreements, each said once through report. Also checks that no table is mapped writable, that no entry names a frame
  * of nobody or of another domain, and that PV_RESERVED_SLOT is the monitor's in every root. */
 unsigned pv_audit(const struct pv_domain *d, void (*report)(void *arg, const char *text, uint64_t mfn), void *arg);

@@ -17,6 +17,8 @@ int64_t pv_call_set_roots(struct pv_domain *d, struct cpu_regs *regs, const uint
 {
     (void)regs;
     mfn_t kernel = mfn(args[0]), user = mfn(args[1] == PV_NO_ROOT ? NO_FRAME : args[1]);
+    if (pv_tables_are_too_many(d))
+        return -PV_E2BIG;
     int error = pv_table_get(d, kernel, PT_LEVELS, NULL);
     if (error)
         return error;
@@ -46,6 +48,8 @@ int64_t pv_call_pin(struct pv_domain *d, struct cpu_regs *regs, const uint64_t a
         return -PV_EPERM;
     if (d->frames[m.n].pinned)
         return pv_frame_level(d, m) == (int)args[1] ? -PV_EINVAL : -PV_EBUSY;
+    if (pv_tables_are_too_many(d))
+        return -PV_E2BIG;
     int error = pv_table_get(d, m, (int)args[1], NULL);
     if (!error)
         d->frames[m.n].pinned = 1;
@@ -61,6 +65,8 @@ int64_t pv_call_unpin(struct pv_domain *d, struct cpu_regs *regs, const uint64_t
         return -PV_EPERM;
     if (!d->frames[m.n].pinned)
         return -PV_EINVAL;
+    if (pv_tables_are_too_many(d))
+        return -PV_E2BIG;
     d->frames[m.n].pinned = 0;
     pv_table_put(d, m);
     return 0;

@@ -96,6 +96,7 @@ int pv_table_get(struct pv_domain *d, mfn_t m, int level, const struct pv_path *
     int error = pv_type_get(d, m, (enum pv_frame_type)(PV_FRAME_L1 + level - 1));
     if (error || d->frames[m.n].type_count > 1)
         return error;
+    d->tables_in_exit++;
     error = take_entries(d, m, level, path);
     if (error) {
         pv_type_put(d, m);
@@ -115,7 +116,13 @@ void pv_table_put(struct pv_domain *d, mfn_t m)
     if (d->frames[m.n].type_count == 1) {
         if (level == PT_LEVELS)
             write_monitor_slot(d, m, 0);
+        d->tables_in_exit++;
         drop_entries(d, m, level, PT_ENTRIES);
     }
     pv_type_put(d, m);
+}
+
+bool pv_tables_are_too_many(const struct pv_domain *d)
+{
+    return d->tables_in_exit >= PV_MAX_TABLES;
 }

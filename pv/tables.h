@@ -36,3 +36,7 @@ void pv_entry_drop(struct pv_domain *d, int level, uint64_t entry);
 int pv_table_get(struct pv_domain *d, mfn_t m, int level, const struct pv_path *path);
 /* One use less; the last one drops all of its entries, and clears the monitor's slot. */
 void pv_table_put(struct pv_domain *d, mfn_t m);
+
+/* Each request may check, or drop, a tree as large as the domain, and an exit may hold many: is this one too many?
+ * To be asked before a request; what it begins is finished, and what is refused is undone, whatever that takes. */
+bool pv_tables_are_too_many(const struct pv_domain *d);

@@ -100,7 +100,7 @@ static int apply_list(struct pv_domain *d, struct pv_update *list, uint64_t coun
 {
     struct store s;
     for (uint64_t i = 0; i < count; i++) {
-        int error = apply_update(d, &list[i], &s);
+        int error = pv_tables_are_too_many(d) ? -PV_E2BIG : apply_update(d, &list[i], &s);
         if (error) {
             undo_updates(d, list, i);
             return error;

@@ -7,6 +7,9 @@
  * empty */
 #include "page.h"
 
+/* A large page, a bit that is reserved or a cache attribute in an spte would be more than the guest asked for. */
+#define SPTE_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY | PTE_NX | PTE_FRAME_MASK)
+
 struct audit {
     const struct shadow *s;
     void (*report)(void *arg, const char *text, uint64_t number);
@@ -115,6 +118,7 @@ static void audit_spte(struct audit *a, const struct shadow_page *p, unsigned in
         audit_leaf(a, p, spte, entry);
     else
         audit_child(a, p, spte, entry);
+    expect(a, !(spte & ~SPTE_BITS), "an spte has a bit that none has", page_mfn(s, p).n);
     if (spte)
         expect(a, (spte & PTE_USER) && (spte & PTE_ACCESSED) && (p->level > 1 || (spte & PTE_DIRTY)),
                "an spte lacks U, A or D", page_mfn(s, p).n);
@@ -159,11 +163,10 @@ static uint64_t count_listed(struct audit *a, const struct shadow_page *p)
 
         expect(a, spte || !listed, "an empty spte is in a list", page_mfn(s, p).n);
         n += listed;
-        if (!spte || is_monitor_entry(s, p, i) || p->level > 1)
+        if (!spte || is_monitor_entry(s, p, i) || listed)
             continue;
-        if (!listed)
-            expect(a, !s->ops->owns_frame(s->ctx, mfn(pte_frame_number(spte))), "an spte is in no list",
-                   page_mfn(s, p).n);
+        expect(a, p->level == 1 && !s->ops->owns_frame(s->ctx, mfn(pte_frame_number(spte))),
+               "an spte is in no list", page_mfn(s, p).n);
     }
     return n;
 }
@@ -207,17 +210,43 @@ static void audit_page(struct audit *a, const struct shadow_page *p, uint64_t *i
     *listed += audit_list(a, head_of_page(s, p), m, false);
 }
 
+/* How many unused pages hang here. */
+static uint64_t count_unused(const struct shadow *s, uint32_t head)
+{
+    uint64_t n = 0;
+
+    for (; head != NONE && !s->pages[head].used && n <= s->nr_frames; head = s->pages[head].hash_next)
+        n++;
+    return n;
+}
+
+/* How many pages the order of use has, in which each knows both neighbours. */
+static uint64_t count_ordered(struct audit *a)
+{
+    const struct shadow *s = a->s;
+    uint32_t older = NONE;
+    uint64_t ordered = 0;
+
+    for (uint32_t n = s->oldest; n != NONE && ordered <= s->nr_frames; older = n, n = s->pages[n].newer) {
+        expect(a, s->pages[n].older == older, "the order of use is torn", s->first_frame.n + n);
+        ordered++;
+    }
+    expect(a, s->newest == older, "the order of use does not end with the newest", s->first_frame.n + s->newest);
+    return ordered;
+}
+
 static void audit_counts(struct audit *a)
 {
     const struct shadow *s = a->s;
-    uint64_t used = 0, ordered = 0;
+    uint64_t used = 0;
 
     for (uint32_t n = 0; n < s->nr_frames; n++)
         used += s->pages[n].used;
-    for (uint32_t n = s->oldest; n != NONE && ordered <= s->nr_frames; n = s->pages[n].newer)
-        ordered++;
-    expect(a, used == ordered && used + s->nr_free == s->nr_frames && used == s->stats.tables_in_use,
-           "the count of shadow tables", used);
+    expect(a, used == count_ordered(a) && used == s->stats.tables_in_use, "the count of shadow tables", used);
+    expect(a, count_unused(s, s->free_head) == s->nr_free && count_unused(s, s->resting_head) == s->nr_resting &&
+                  used + s->nr_free + s->nr_resting == s->nr_frames, "the count of free frames", s->nr_free);
+    expect(a, s->loaded == NONE || (s->pages[s->loaded].used && s->pages[s->loaded].level == PT_LEVELS),
+           "the loaded root is none", s->first_frame.n + s->loaded);
     expect(a, !s->nr_unsettled, "the count of unsettled tables", s->nr_unsettled);
 }
 

@@ -107,6 +107,7 @@ enum shadow_result shadow_load_cr3(struct shadow *s, uint64_t cr3)
     }
     s->paging.root = root;
     s->frames[root.n].suspicion = 0;
+    s->links_lost = false;
     s->ops->flush_all(s->ctx);
     return SHADOW_FIXED;
 }
@@ -129,7 +130,9 @@ bool shadow_set_controls(struct shadow *s, uint64_t cr0, uint64_t cr4, uint64_t 
 
 void shadow_invlpg(struct shadow *s, gva_t gva)
 {
-    if (gva_is_canonical(gva))
+    if (s->links_lost)
+        shadow_flush_all(s);
+    else if (gva_is_canonical(gva))
         s->ops->flush_page(s->ctx, gva);
 }
 

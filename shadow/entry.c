@@ -27,6 +27,13 @@ static void free_if_orphan(struct shadow *s, struct shadow_page *p)
         shadow_page_free(s, p);
 }
 
+/* Does the new spte lead elsewhere, or allow less? */
+static bool spte_loses(uint64_t old, uint64_t spte)
+{
+    return (old & PTE_PRESENT) && (((old ^ spte) & (PTE_PRESENT | PTE_FRAME_MASK)) || (old & ~spte & PTE_WRITE) ||
+                                   (spte & ~old & PTE_NX));
+}
+
 /* The only way in which an spte changes what it points at; head is that, or NONE for a device or nothing. */
 void shadow_set_spte(struct shadow *s, struct shadow_page *p, unsigned index, uint64_t spte, uint32_t head)
 {
@@ -35,6 +42,7 @@ void shadow_set_spte(struct shadow *s, struct shadow_page *p, unsigned index, ui
 
     if (old == spte)
         return;
+    s->links_lost |= p->level > 1 && spte_loses(old, spte);
     shadow_link_remove(s, slot);
     shadow_write_spte(s, p, index, spte);
     if (head != NONE)

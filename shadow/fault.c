@@ -20,11 +20,14 @@ void shadow_begin(struct shadow *s, bool in_store)
     s->stamp++;
     s->ahead_left = s->ahead;
     s->in_store = in_store;
+    if (!in_store)
+        shadow_pages_rested(s);
 }
 
 void shadow_flush_all(struct shadow *s)
 {
     s->stats.flushes++;
+    s->links_lost = false;
     s->ops->flush_all(s->ctx);
 }
 

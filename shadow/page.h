@@ -22,9 +22,9 @@
 
 struct shadow_page {
     pfn_t pfn;          /* the guest's table; of a direct page: the first frame that it maps */
-    uint32_t hash_next; /* also links the free pages */
+    uint32_t hash_next; /* also links the free pages, and those that rest */
     uint32_t newer, older;
-    uint32_t stamp;
+    uint64_t stamp; /* of the last call that used it */
     uint8_t level;
     uint8_t role;
     bool direct;
@@ -119,15 +119,17 @@ struct page_key {
 
 enum effort {
     WHEN_FREE, /* ahead of need: takes a free frame, as long as the call's allowance lasts */
-    FOR_SURE,  /* needed: evicts the least recently used page if it must */
+    FOR_SURE,  /* needed, by what the guest trapped for: evicts the least recently used page if it must */
 };
 
 void shadow_pages_init(struct shadow *s);
 struct shadow_page *shadow_page_find(const struct shadow *s, struct page_key k);
 struct shadow_page *shadow_page_create(struct shadow *s, struct page_key k, enum effort e);
 void shadow_page_touch(struct shadow *s, struct shadow_page *p);
-/* Take it out of all its parents, and free it with what only it held. Its frame is all zero then. */
+/* Take it out of all its parents, and free it with what only it held. Its frame is all zero then. In a store it rests
+ * first, until shadow_pages_rested(): the guest has trapped, and what the CPU remembers is flushed before it goes on. */
 void shadow_page_free(struct shadow *s, struct shadow_page *p);
+void shadow_pages_rested(struct shadow *s);
 
 /* entry.c: one entry of a shadow page. */
 void shadow_write_spte(struct shadow *s, const struct shadow_page *p, unsigned index, uint64_t spte);

@@ -2,7 +2,8 @@
  *   1. found by what they are the shadow of (a hash)
  *   2. ordered by use (a list), for eviction
  *   3. created, from free frames or by eviction
- *   4. freed: out of the parents, the entries cleared, and whatever loses its last parent by that goes too */
+ *   4. freed: out of the parents, the entries cleared, and whatever loses its last parent by that goes too; those that
+ *      stores free rest before they are used again */
 #include "page.h"
 
 /* 1. The hash. */
@@ -112,7 +113,7 @@ static struct shadow_page *take_free(struct shadow *s)
     s->free_head = p->hash_next;
     s->nr_free--;
     s->stats.tables_made++;
-    s->stats.tables_in_use = s->nr_frames - s->nr_free;
+    s->stats.tables_in_use++;
     if (s->stats.tables_peak < s->stats.tables_in_use)
         s->stats.tables_peak = s->stats.tables_in_use;
     return p;
@@ -167,6 +168,20 @@ static void clear_entries(struct shadow *s, struct shadow_page *p)
     }
 }
 
+static void give_back(struct shadow *s, struct shadow_page *p)
+{
+    *p = (struct shadow_page){ .hash_next = s->free_head };
+    s->free_head = page_number(s, p);
+    s->nr_free++;
+}
+
+static void rest(struct shadow *s, struct shadow_page *p)
+{
+    *p = (struct shadow_page){ .hash_next = s->resting_head };
+    s->resting_head = page_number(s, p);
+    s->nr_resting++;
+}
+
 void shadow_page_free(struct shadow *s, struct shadow_page *p)
 {
     p->dying = true;
@@ -177,15 +192,27 @@ void shadow_page_free(struct shadow *s, struct shadow_page *p)
     if (!p->direct)
         shadow_untrack(s, p);
     shadow_flush_all(s); /* the CPU may know the way to it */
-    *p = (struct shadow_page){ .hash_next = s->free_head };
-    s->free_head = page_number(s, p);
-    s->nr_free++;
     s->stats.tables_in_use--;
+    if (s->in_store)
+        rest(s, p);
+    else
+        give_back(s, p);
+}
+
+void shadow_pages_rested(struct shadow *s)
+{
+    while (s->resting_head != NONE) {
+        struct shadow_page *p = &s->pages[s->resting_head];
+
+        s->resting_head = p->hash_next;
+        give_back(s, p);
+    }
+    s->nr_resting = 0;
 }
 
 void shadow_pages_init(struct shadow *s)
 {
-    s->newest = s->oldest = s->free_head = s->loaded = NONE;
+    s->newest = s->oldest = s->free_head = s->resting_head = s->loaded = NONE;
     for (uint32_t n = s->nr_frames; n-- > 0;) {
         s->pages[n] = (struct shadow_page){ .hash_next = s->free_head };
         s->free_head = n;

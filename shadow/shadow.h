@@ -14,12 +14,15 @@
  * access that comes first faults (hidden), the bits are set as a CPU sets them, the shadow is filled. So a
  * guest kernel that puts A (and D, for a page about to be written) into the entries that it makes, of tables
  * too, takes no hidden fault; one that does not takes one for each access that would set a bit. Large pages
- * are splintered into 4 KiB entries.
+ * are splintered into 4 KiB entries, so an INVLPG may stand for many: it flushes all if, since the last time that all
+ * was flushed, an entry of an upper level has lost something.
  *
  * Stores and the TLB: a store's exit does not pass the monitor, which alone may write what the CPU walks, so
  * the changes wait in the owner's queue until the guest next traps. What the guest sees until then is an old
  * translation, as on a CPU whose TLB was not flushed; and each way to flush traps. A table that was
- * linked by a store is not tracked until then either: shadow_enter() reads it once more.
+ * linked by a store is not tracked until then either: shadow_enter() reads it once more. And the frame of a shadow
+ * table that a store has freed rests until then: the CPU may remember the way to it, and some CPUs see what the owner
+ * writes there before the monitor runs.
  *
  * The real CPU must have CR0.WP and EFER.NXE set. The guest's cache attributes (PWT, PCD, PAT) and global
  * bits are ignored. */
@@ -129,11 +132,13 @@ struct shadow {
     uint32_t *buckets;
     uint32_t bucket_mask;
     uint32_t free_head, nr_free;
+    uint32_t resting_head, nr_resting; /* freed by stores; free when the guest next traps */
     uint32_t newest, oldest;
     uint32_t loaded;           /* the root that the CPU is on */
-    uint32_t stamp;            /* pages that bear it are in use by the call that runs */
+    uint64_t stamp;            /* pages that bear it are in use by the call that runs */
     uint32_t ahead_left;       /* of this call */
     uint32_t nr_unsettled;     /* pages of tables that are not tracked before the next resume */
+    bool links_lost;           /* something, since the last flush of all: INVLPG may mean more than one page */
     bool in_store;             /* this call's changes reach the CPU later: the guest may go on before */
     enum shadow_reason reason; /* of the hidden fault that is being fixed */
 };
@@ -174,7 +179,7 @@ void shadow_set_role(struct shadow *s, enum shadow_role role);
  * nothing changed. */
 bool shadow_set_controls(struct shadow *s, uint64_t cr0, uint64_t cr4, uint64_t efer);
 
-/* INVLPG. The shadow agrees with the guest's tables already; what may be old is in the TLB. */
+/* INVLPG. The shadow agrees with the guest's tables already; what may be old is in the TLB: all of a large page, too. */
 void shadow_invlpg(struct shadow *s, gva_t gva);
 
 /* Last thing before each resumption through the monitor, after it the queue: the root that CR3 must hold

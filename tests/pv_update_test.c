@@ -1,5 +1,6 @@
 /* Lists of updates: their order, their limit, that a refused one leaves nothing behind; flushes;
  * update_va_mapping. */
+#include "pv/hypercall.h"
 #include "pv_machine.h"
 
 /* Tables of level 1 to 4, pinned and empty, beside those in use. */
@@ -168,6 +169,35 @@ START_TEST(no_more_updates_than_the_limit_in_one_exit)
 }
 END_TEST
 
+/* Each update of such a list may make a tree of tables as large as the guest's memory, the next one undo it. */
+START_TEST(no_more_tables_than_the_limit_and_one_tree_in_one_exit)
+{
+    struct machine *m = machine_with_tables();
+    struct pv_update list[] = { { entry_at(T3, 0), entry_for(UNUSED, RW) },
+                                { entry_at(T3, 0), 0 },
+                                { entry_at(T3, 1), entry_for(UNUSED, RW) } };
+    const uint64_t args[4] = { linear(PFN_ARGS), 3 }, root[4] = { p2m(UNUSED).n, PT_LEVELS };
+    memcpy(m->memory[p2m(PFN_ARGS).n], list, sizeof(list));
+    m->d.updates_in_exit = 0;
+    m->d.tables_in_exit = PV_MAX_TABLES - 1;
+    struct snapshot *before = snapshot_take(m);
+    ck_assert_int_eq(pv_call_mmu_update(&m->d, &m->regs, args), -PV_E2BIG);
+    ck_assert(snapshot_matches(before, m));
+    m->d.tables_in_exit = PV_MAX_TABLES;
+    ck_assert_int_eq(pv_call_pin(&m->d, &m->regs, root), -PV_E2BIG);
+    ck_assert_int_eq(pv_call_unpin(&m->d, &m->regs, (const uint64_t[4]){ p2m(T1).n }), -PV_E2BIG);
+    ck_assert_int_eq(pv_call_set_roots(&m->d, &m->regs, (const uint64_t[4]){ p2m(PFN_L4).n, PV_NO_ROOT }), -PV_E2BIG);
+    ck_assert(snapshot_matches(before, m));
+    free(before);
+    m->d.tables_in_exit = PV_MAX_TABLES - 3;
+    ck_assert_int_eq(pv_call_mmu_update(&m->d, &m->regs, args), 0);
+    ck_assert_uint_eq(m->d.tables_in_exit, PV_MAX_TABLES);
+    ck_assert_int_eq(hypercall(m, PV_UNPIN, p2m(T4).n, 0, 0), 0);
+    ck_assert_uint_eq(m->d.tables_in_exit, 1);
+    assert_sound(m);
+}
+END_TEST
+
 START_TEST(a_list_that_is_not_wholly_mapped_is_refused)
 {
     struct machine *m = machine_with_tables();
@@ -261,6 +291,7 @@ int main(void)
     tcase_add_test(c, a_table_that_maps_itself_writable_is_refused_and_read_only_is_not);
     tcase_add_test(c, a_loop_through_new_tables_is_refused);
     tcase_add_test(c, no_more_updates_than_the_limit_in_one_exit);
+    tcase_add_test(c, no_more_tables_than_the_limit_and_one_tree_in_one_exit);
     tcase_add_test(c, a_list_that_is_not_wholly_mapped_is_refused);
     tcase_add_test(c, accessed_and_dirty_bits_change_without_touching_counts);
     tcase_add_test(c, a_new_translation_flushes_nothing);

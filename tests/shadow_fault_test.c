@@ -253,6 +253,44 @@ START_TEST(a_large_page_is_splintered_with_its_rights)
 }
 END_TEST
 
+/* To the guest it is one translation, to the TLB as many as were touched. _i: the level whose entry loses the right. */
+START_TEST(invlpg_of_any_part_of_a_large_page_flushes_all_of_it)
+{
+    uint64_t gva = 8ull << 20, far = gva + (PAGE << PAGE_SHIFT);
+    uint64_t entries[] = { [2] = entry_of(0, USER_BITS | PTE_LARGE), [3] = entry_of(PROGRAM_L2, USER_BITS) };
+
+    machine_write(m, at(PROGRAM_L2, gva, 2), entries[2], 8);
+    ck_assert_int_eq(machine_write(m, gva, 5, 8).outcome, REACHED_RAM);
+    ck_assert_int_eq(machine_write(m, far, 5, 8).outcome, REACHED_RAM);
+    machine_write(m, at(_i == 2 ? PROGRAM_L2 : PROGRAM_L3, gva, _i), entries[_i] & ~PTE_WRITE, 8);
+    machine_invlpg(m, gva);
+    ck_assert_int_eq(machine_write(m, far, 5, 8).outcome, FAULTED);
+    machine_write(m, at(_i == 2 ? PROGRAM_L2 : PROGRAM_L3, gva, _i), entries[_i], 8);
+    ck_assert_int_eq(machine_write(m, far, 5, 8).outcome, REACHED_RAM);
+    machine_write(m, at(PROGRAM_L2, gva + (2 << 20), 2), entries[2], 8); /* the same memory: what splinters it is shared */
+    machine_resume(m);
+    machine_write(m, at(PROGRAM_L2, gva, 2), 0, 8);
+    machine_invlpg(m, gva);
+    ck_assert_int_eq(machine_read(m, far).outcome, FAULTED);
+}
+END_TEST
+
+START_TEST(invlpg_of_a_small_page_flushes_no_other)
+{
+    uint64_t far = PROGRAM + PAGE_SIZE;
+
+    machine_write(m, at(PROGRAM_L1, PROGRAM, 1), entry_of(PAGE, USER_BITS), 8);
+    machine_write(m, at(PROGRAM_L1, far, 1), entry_of(PAGE, USER_BITS), 8);
+    machine_resume(m);
+    machine_write(m, far, 5, 8);
+    machine_write(m, at(PROGRAM_L1, PROGRAM, 1), 0, 8);
+    m->s.stats.flushes = 0;
+    machine_invlpg(m, PROGRAM);
+    ck_assert_uint_eq(m->s.stats.flushes, 0);
+    ck_assert(m->tlb[(far >> PAGE_SHIFT) % TLB_SIZE].valid);
+}
+END_TEST
+
 START_TEST(a_page_of_1_gib_is_filled_by_parts_of_2_mib)
 {
     uint64_t gva = 1ull << 30;
@@ -332,6 +370,8 @@ static Suite *suite(void)
     tcase_add_test(t, a_store_in_pieces_and_across_two_entries_is_worked_in);
     tcase_add_test(t, without_write_protection_the_kernel_writes_where_the_user_may_not);
     tcase_add_test(t, a_large_page_is_splintered_with_its_rights);
+    tcase_add_loop_test(t, invlpg_of_any_part_of_a_large_page_flushes_all_of_it, 2, 4);
+    tcase_add_test(t, invlpg_of_a_small_page_flushes_no_other);
     tcase_add_test(t, a_page_of_1_gib_is_filled_by_parts_of_2_mib);
     tcase_add_test(t, a_device_page_exits_with_its_address_and_an_empty_place_is_said);
     tcase_add_test(t, using_the_monitors_slot_is_told);

@@ -2,6 +2,7 @@
  * hostile tables (loops, self-maps, noise, one frame at all levels) neither break the shadow nor reach what
  * is not the guest's. */
 #include <check.h>
+#include "shadow/page.h"
 #include "shadow_machine.h"
 
 #define ALL_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
@@ -117,6 +118,26 @@ START_TEST(touching_more_pages_costs_the_same_for_each)
 }
 END_TEST
 
+/* Pages that were made ahead and never touched, in the call whose number is that of 2^32 calls ago. */
+START_TEST(eviction_finds_somebody_after_any_number_of_calls)
+{
+    create(SHADOW_MIN_FRAMES, 64);
+    for (unsigned i = 0; i < 40; i++) {
+        m->ram[16 + i][0] = entry_of(5);
+        m->ram[3][i + 1] = entry_of(16 + i);
+    }
+    m->ram[6][0] = entry_of(7);
+    m->ram[7][0] = entry_of(8);
+    m->ram[8][0] = entry_of(9);
+    m->ram[1][1] = entry_of(6) & ~PTE_ACCESSED;
+    m->s.stamp = 0xfffffffeu;
+    boot_linear();
+    ck_assert_uint_eq(m->s.stats.tables_in_use, SHADOW_MIN_FRAMES);
+    ck_assert_int_eq(machine_read(m, address(1, 0, 0, 0)).outcome, REACHED_RAM);
+    destroy();
+}
+END_TEST
+
 START_TEST(a_table_taken_out_of_its_parent_is_plain_memory_again)
 {
     create(64, 16);
@@ -222,6 +243,47 @@ START_TEST(stores_that_are_on_their_way_when_a_table_is_dropped_still_land)
     ck_assert_uint_gt(m->s.stats.stores_plain, 0);
     ck_assert_uint_eq(m->ram[16][15], 0x7777777777777777ull);
     machine_resume(m);
+    destroy();
+}
+END_TEST
+
+/* The CPU remembers where a level 1 table was. The frame must not be another table, full of links to tables, before it
+ * has been told to forget: else the guest would have a shadow table for a page. */
+START_TEST(a_frame_that_a_store_frees_is_no_other_table_before_the_monitor_runs)
+{
+    gva_t gva = address(0, 0, 1, 0);
+
+    create(64, 16);
+    m->is_nested = true;
+    boot_linear();
+    m->ram[16][0] = entry_of(5);
+    m->ram[17][7] = entry_of(18);
+    machine_write(m, linear(3) + 8, entry_of(16), 8);
+    machine_resume(m);
+    ck_assert_uint_eq(machine_read(m, gva).gpa, 5 << PAGE_SHIFT);
+    machine_write(m, linear(3) + 8, 0, 8);
+    machine_write(m, linear(2) + 8, entry_of(17), 8);
+    ck_assert_uint_eq(m->store_exits, 3);
+    ck_assert_int_eq(machine_read(m, gva + 7 * PAGE_SIZE).outcome, FAULTED);
+    machine_resume(m);
+    destroy();
+}
+END_TEST
+
+/* It comes back: as many tables as there are can be made and dropped for ever. */
+START_TEST(frames_that_stores_free_are_used_again_once_the_monitor_has_run)
+{
+    create(SHADOW_MIN_FRAMES, 16);
+    boot_linear();
+    for (unsigned i = 0; i < 3 * SHADOW_MIN_FRAMES; i++) {
+        machine_write(m, linear(3) + 8, entry_of(16 + i % 8), 8);
+        ck_assert(shadow_frame_is_table(&m->s, pfn(16 + i % 8)));
+        machine_write(m, linear(3) + 8, 0, 8);
+        ck_assert(!shadow_frame_is_table(&m->s, pfn(16 + i % 8)));
+        machine_resume(m);
+        ck_assert_uint_eq(machine_audit(m), 0);
+    }
+    ck_assert_uint_eq(m->s.stats.tables_evicted, 0);
     destroy();
 }
 END_TEST
@@ -408,6 +470,68 @@ START_TEST(the_audit_finds_what_is_put_wrong)
 }
 END_TEST
 
+static void expect_found(void)
+{
+    ck_assert_uint_gt(shadow_audit(&m->s, ignore, NULL), 0);
+}
+
+/* Large, global, cache attributes, what the CPU ignores, what is reserved. */
+START_TEST(the_audit_finds_every_bit_that_no_spte_has)
+{
+    const uint64_t wrong = PTE_PWT | PTE_PCD | PTE_LARGE | PTE_GLOBAL | PTE_SOFT | 0x7ffull << 52;
+
+    create(64, 16);
+    boot_linear();
+    for (unsigned page = 0; page < 64; page++) {
+        for (unsigned i = 0; i < PT_ENTRIES; i++) {
+            uint64_t *spte = &m->seen[page][i];
+
+            for (unsigned bit = 0; bit < 64 && *spte; bit++) {
+                if (!(wrong >> bit & 1) || i == MONITOR_SLOT)
+                    continue;
+                *spte ^= 1ull << bit;
+                expect_found();
+                *spte ^= 1ull << bit;
+            }
+            i += 60 * !*spte;
+        }
+    }
+    destroy();
+}
+END_TEST
+
+/* A link that is not in its table's list stays when the table is freed: it then leads to a frame that is another's. */
+START_TEST(the_audit_finds_books_that_are_wrong)
+{
+    create(64, 16);
+    m->ram[2][1] = entry_of(3); /* a second parent of table 3 */
+    boot_linear();
+    for (uint32_t slot = 0; slot < 64 * PT_ENTRIES; slot++) {
+        struct shadow_link was = m->s.links[slot];
+        bool is_link = m->s.pages[slot / PT_ENTRIES].level > 1;
+
+        if (was.prev == NONE || !is_link)
+            continue;
+        shadow_link_remove(&m->s, slot);
+        expect_found();
+        shadow_link_add(&m->s, slot, head_of_page(&m->s, spte_page(&m->s, m->seen[slot / PT_ENTRIES][slot % PT_ENTRIES])));
+        ck_assert_uint_eq(machine_audit(m), 0);
+    }
+    uint32_t loaded = m->s.loaded, head = m->s.free_head, older = m->s.pages[m->s.newest].older;
+
+    m->s.loaded = head;
+    expect_found();
+    m->s.loaded = loaded;
+    m->s.free_head = m->s.pages[head].hash_next;
+    expect_found();
+    m->s.free_head = head;
+    m->s.pages[m->s.newest].older = NONE;
+    expect_found();
+    m->s.pages[m->s.newest].older = older;
+    destroy();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("shadow_limits");
@@ -416,12 +540,15 @@ static Suite *suite(void)
     tcase_add_test(t, init_refuses_numbers_out_of_bounds);
     tcase_add_test(t, a_pool_too_small_evicts_and_every_page_stays_reachable);
     tcase_add_test(t, touching_more_pages_costs_the_same_for_each);
+    tcase_add_test(t, eviction_finds_somebody_after_any_number_of_calls);
     tcase_add_test(t, a_table_taken_out_of_its_parent_is_plain_memory_again);
     tcase_add_test(t, clearing_a_frame_that_was_a_table_soon_stops_to_exit);
     tcase_add_test(t, sweeping_a_full_table_with_zeros_soon_stops_to_exit);
     tcase_add_test(t, a_block_from_a_disk_ends_a_tables_life);
     tcase_add_test(t, stores_to_a_root_that_is_not_loaded_soon_stop_to_exit);
     tcase_add_test(t, stores_that_are_on_their_way_when_a_table_is_dropped_still_land);
+    tcase_add_test(t, a_frame_that_a_store_frees_is_no_other_table_before_the_monitor_runs);
+    tcase_add_test(t, frames_that_stores_free_are_used_again_once_the_monitor_has_run);
     tcase_add_test(t, the_loaded_root_is_never_evicted_under_the_monitor);
     tcase_add_test(t, a_root_that_is_left_may_be_dropped_while_the_cpu_still_uses_it);
     tcase_add_test(t, the_current_root_survives_a_flood);
@@ -431,6 +558,8 @@ static Suite *suite(void)
     tcase_add_test(t, copies_check_the_last_byte_and_copy_nothing_if_it_is_bad);
     tcase_add_test(t, a_copy_into_a_table_is_a_store);
     tcase_add_test(t, the_audit_finds_what_is_put_wrong);
+    tcase_add_test(t, the_audit_finds_every_bit_that_no_spte_has);
+    tcase_add_test(t, the_audit_finds_books_that_are_wrong);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     return s;

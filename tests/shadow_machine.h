@@ -22,11 +22,19 @@
 #define MONITOR_PTE  0xabc003ull /* supervisor-only */
 #define MAXPHYADDR   40
 #define TLB_SIZE     64
+#define PSC_SIZE     8
 
 struct tlb_entry {
     bool valid;
     uint64_t vpn, mfn;
     bool write, nx;
+};
+
+/* What a CPU remembers of upper levels: the level 1 table of 2 MiB, and the rights on the way to it. */
+struct psc_entry {
+    bool valid;
+    uint64_t vpn_2m;
+    struct tlb_entry table;
 };
 
 struct machine {
@@ -42,6 +50,10 @@ struct machine {
     uint64_t flush_pages[64];
     unsigned nr_flush_pages;
     struct tlb_entry tlb[TLB_SIZE];
+    /* With nested paging in hardware, the CPU walks what the VMM has written before the monitor runs; and it remembers
+     * where tables were. */
+    bool is_nested;
+    struct psc_entry psc[PSC_SIZE];
     uint64_t cr3;         /* an mfn: the real one */
     unsigned resumes;     /* passes of the monitor */
     unsigned store_exits; /* stores that ended in the window */
@@ -110,6 +122,8 @@ static inline void machine_write_spte(void *ctx, maddr_t at, uint64_t spte)
     m->queue[m->queued].at = at;
     m->queue[m->queued++].spte = spte;
     m->seen[(at >> PAGE_SHIFT) - POOL_MFN][at % PAGE_SIZE / 8] = spte;
+    if (m->is_nested)
+        m->real[(at >> PAGE_SHIFT) - POOL_MFN][at % PAGE_SIZE / 8] = spte;
 }
 
 static inline void machine_flush_page(void *ctx, gva_t a)
@@ -204,6 +218,8 @@ static inline void machine_resume(struct machine *m)
     machine_run_queue(m);
     if (m->flush_all_queued || root != m->cr3)
         memset(m->tlb, 0, sizeof m->tlb);
+    if (m->flush_all_queued || root != m->cr3 || m->nr_flush_pages)
+        memset(m->psc, 0, sizeof m->psc);
     for (unsigned i = 0; i < m->nr_flush_pages; i++) {
         struct tlb_entry *t = &m->tlb[(m->flush_pages[i] >> PAGE_SHIFT) % TLB_SIZE];
 
@@ -222,30 +238,60 @@ static inline bool tlb_allows(const struct tlb_entry *t, uint64_t vpn, uint32_t 
            (!t->nx || !(access & PF_ERR_FETCH));
 }
 
-/* The CPU at CPL 3, with CR0.WP and EFER.NXE on: TLB, else a walk of the real shadow tables. False: #PF. */
+static inline struct psc_entry *psc_of(struct machine *m, uint64_t gva)
+{
+    return &m->psc[(gva >> 21) % PSC_SIZE];
+}
+
+/* One step of a walk. False: absent. */
+static inline bool cpu_step(const struct machine *m, uint64_t gva, int level, struct tlb_entry *t)
+{
+    uint64_t e;
+
+    if (t->mfn - POOL_MFN >= MAX_POOL)
+        abort(); /* the CPU would walk what is no shadow table */
+    e = m->real[t->mfn - POOL_MFN][pt_index(gva, level)];
+    if (!(e & PTE_PRESENT) || !(e & PTE_USER))
+        return false;
+    if (!(e & PTE_ACCESSED) || (level == 1 && !(e & PTE_DIRTY)) || (level > 1 && (e & PTE_LARGE)))
+        abort(); /* the CPU would write to a shadow table, or map a large page */
+    t->write = t->write && (e & PTE_WRITE);
+    t->nx = t->nx || (e & PTE_NX);
+    t->mfn = pte_frame_number(e);
+    return true;
+}
+
+/* From the root, or from where the CPU remembers the level 1 table. */
+static inline bool cpu_walk(struct machine *m, uint64_t gva, struct tlb_entry *t)
+{
+    struct psc_entry *known = psc_of(m, gva);
+
+    if (m->is_nested && known->valid && known->vpn_2m == gva >> 21) {
+        *t = known->table;
+        t->vpn = gva >> PAGE_SHIFT;
+    } else {
+        for (int level = PT_LEVELS; level > 1; level--)
+            if (!cpu_step(m, gva, level, t))
+                return false;
+        *known = (struct psc_entry){ true, gva >> 21, *t };
+    }
+    return cpu_step(m, gva, 1, t);
+}
+
+/* The CPU at CPL 3, with CR0.WP and EFER.NXE on: TLB, else a walk of the real shadow tables. False: #PF, which makes the
+ * CPU forget what it knew of the address (Intel SDM vol. 3, 4.10.4.1). */
 static inline bool cpu_translate(struct machine *m, uint64_t gva, uint32_t access, uint64_t *maddr)
 {
     struct tlb_entry *t = &m->tlb[(gva >> PAGE_SHIFT) % TLB_SIZE],
                      new = { true, gva >> PAGE_SHIFT, m->cr3, true, false };
 
     if (!tlb_allows(t, new.vpn, access)) {
-        for (int level = PT_LEVELS; level > 0; level--) {
-            uint64_t e;
-
-            if (new.mfn - POOL_MFN >= MAX_POOL)
-                abort(); /* the CPU would walk what is no shadow table */
-            e = m->real[new.mfn - POOL_MFN][pt_index(gva, level)];
-            if (!(e & PTE_PRESENT) || !(e & PTE_USER))
-                return false;
-            if (!(e & PTE_ACCESSED) || (level == 1 && !(e & PTE_DIRTY)) || (level > 1 && (e & PTE_LARGE)))
-                abort(); /* the CPU would write to a shadow table, or map a large page */
-            new.write = new.write && (e & PTE_WRITE);
-            new.nx = new.nx || (e & PTE_NX);
-            new.mfn = pte_frame_number(e);
-        }
-        t->valid = false;
-        if (!tlb_allows(&new, new.vpn, access))
+        if (!cpu_walk(m, gva, &new) || !tlb_allows(&new, new.vpn, access)) {
+            if (t->vpn == new.vpn)
+                t->valid = false;
+            psc_of(m, gva)->valid = false;
             return false;
+        }
         *t = new;
     }
     *maddr = t->mfn << PAGE_SHIFT | page_offset(gva);

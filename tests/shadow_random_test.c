@@ -38,8 +38,11 @@ static bool chance(unsigned percent)
 static const struct setting {
     uint32_t pool, ahead;
     unsigned hostile; /* percent of entries that are 64 random bits */
-} settings[] = { { 32, 0, 0 }, { 32, 64, 5 }, { 40, 4, 2 }, { 200, 64, 2 }, { 200, 0, 5 }, { 64, 8, 30 } };
-#define NR_SETTINGS 6
+    bool is_nested;
+} settings[] = { { 32, 0, 0, false },   { 32, 64, 5, false }, { 40, 4, 2, false },   { 200, 64, 2, false },
+                 { 200, 0, 5, false },  { 64, 8, 30, false }, { 32, 64, 5, true },   { 64, 8, 5, true },
+                 { 200, 64, 2, true } };
+#define NR_SETTINGS 9
 
 static struct machine *m;
 static struct model_cpu model;
@@ -279,6 +282,7 @@ START_TEST(a_random_guest_sees_what_a_cpu_on_its_own_tables_would_show)
     memset(reached, 0, sizeof reached);
     user = false;
     m = machine_create(c->pool, c->ahead);
+    m->is_nested = c->is_nested;
     model = (struct model_cpu){
         .ram = twin[0], .ram_bytes = sizeof twin, .maxphyaddr = MAXPHYADDR, .wp = true, .nxe = true
     };

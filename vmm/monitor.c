@@ -83,13 +83,16 @@ static void push_store(struct monitor *mon, maddr_t at, uint64_t entry)
     mon->nr_stores++;
 }
 
-/* Is a store to this place waiting? A later one must then wait behind it. */
-static bool store_is_pending(const struct monitor *mon, maddr_t at)
+/* May a store to this place be waiting? A later one must then wait behind it. The backlog, which may be a hundred times as
+ * long as the list, is not searched. */
+static bool store_may_be_pending(const struct monitor *mon, maddr_t at)
 {
+    if (mon->backlog.nr)
+        return true;
     for (unsigned i = 0; i < mon->nr_stores; i++)
         if (*work_at(mon, i * 16) == mon->base + DIRECT_MAP + at)
             return true;
-    return store_list_has(&mon->backlog, at);
+    return false;
 }
 
 /* Let the monitor run for us, until it is done with what these registers make it do: one exit. */
@@ -99,15 +102,22 @@ static void run_inside(struct monitor *mon, const struct kvm_regs *r)
     run->s.regs.regs = *r;
     run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
     bool interrupted = false;
-    while (machine_run(mon->machine) == -EINTR) {
+    int result;
+    while ((result = machine_run(mon->machine)) == -EINTR) {
         mon->nr_drains++;
         interrupted = true;
     }
     mon->nr_drains++;
+    if (result < 0 || run->exit_reason != KVM_EXIT_IO || run->io.port != MONITOR_PORT_DRAINED) {
+        fail(0, "the monitor did not do its work: KVM exit reason %u at rip %#llx", run->exit_reason,
+             run->s.regs.regs.rip);
+        abort();
+    }
     run->immediate_exit = interrupted; /* the next run tells the run loop of the signal */
 }
 
-/* Have the monitor make the stores and load the root now, at the price of an exit of its own. */
+/* Have the monitor make the stores and load the root now, at the price of an exit of its own. The root stays pending: a
+ * flush that was asked for comes behind the stores that are yet to follow, too. */
 static void drain(struct monitor *mon)
 {
     struct kvm_regs r = { .rip = code_gva(mon, monitor_code_drain), .rsp = stack_top(mon, 0), .rflags = RFLAGS_FIXED,
@@ -115,7 +125,11 @@ static void drain(struct monitor *mon)
     run_inside(mon, &r);
     mon->nr_stores = 0;
     mon->loaded = mon->root;
-    mon->root_pending = mon->leaving = false;
+    if (mon->left.at) { /* that root is not in CR3 any more */
+        push_store(mon, mon->left.at, mon->left.entry);
+        *(volatile uint64_t *)machine_at(mon->machine, mon->left.at) = mon->left.entry;
+        mon->left.at = 0;
+    }
 }
 
 void monitor_set_ts(struct monitor *mon, bool on)
@@ -137,7 +151,7 @@ static void keep_back(struct monitor *mon, maddr_t at, uint64_t entry)
     abort();
 }
 
-/* The list that was worked off may have put back older values where these, which are still to come, are in memory. */
+/* What was worked off may have put back older values where these, which are still to come, are in memory. */
 static void renew_memory(struct monitor *mon, size_t first)
 {
     for (size_t i = first; i < mon->backlog.nr; i++)
@@ -146,13 +160,15 @@ static void renew_memory(struct monitor *mon, size_t first)
 
 static void work_off_backlog(struct monitor *mon)
 {
+    size_t still_to_come = mon->backlog.nr;
     for (size_t i = 0; i < mon->backlog.nr; i++) {
         if (mon->nr_stores == MAX_STORES) {
             drain(mon);
-            renew_memory(mon, i);
+            still_to_come = i;
         }
         push_store(mon, mon->backlog.stores[i].at, mon->backlog.stores[i].entry);
     }
+    renew_memory(mon, still_to_come);
     mon->backlog.nr = 0;
 }
 
@@ -184,11 +200,11 @@ static bool store_takes_the_monitor(const struct monitor *mon, maddr_t at)
 void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_leaf)
 {
     if (mon->machine->started && store_takes_the_monitor(mon, at)) {
-        queue_store(mon, at, entry); /* in memory only when that root is left */
-        mon->leaving = true;
+        mon->left.at = at; /* in memory only when that root is left */
+        mon->left.entry = entry;
         return;
     }
-    if (mon->machine->started && !(fresh_leaf && !store_is_pending(mon, at)))
+    if (mon->machine->started && !(fresh_leaf && !store_may_be_pending(mon, at)))
         queue_store(mon, at, entry);
     *(volatile uint64_t *)machine_at(mon->machine, at) = entry;
 }
@@ -236,6 +252,14 @@ static void write_stack(struct monitor *mon, const struct cpu_regs *g)
     saved[4] = g->rdi;
 }
 
+/* The last of all stores stands behind the list. It comes with a root, so that there is nothing else to flush. */
+static void write_left(struct monitor *mon)
+{
+    assert(mon->root_pending);
+    *work_at(mon, mon->nr_stores * 16) = mon->base + DIRECT_MAP + mon->left.at;
+    *work_at(mon, mon->nr_stores * 16 + 8) = mon->left.entry;
+}
+
 /* The monitor reads the addresses to flush right behind the stores. */
 static void move_flushes(struct monitor *mon)
 {
@@ -256,14 +280,17 @@ void monitor_resume(struct monitor *mon, const struct cpu_regs *guest)
     if (!mon->nr_stores && !mon->nr_flushes && !mon->root_pending) {
         r->rip = code_gva(mon, monitor_code_resume);
         r->rsp = top - 40;
-    } else if (!mon->nr_stores && mon->root_pending) {
+    } else if (!mon->nr_stores && mon->root_pending && !mon->left.at) {
         *(uint64_t *)(monitor_page(mon, PAGE_STACK) + PAGE_SIZE - 48) = guest->rax;
         r->rip = code_gva(mon, monitor_code_resume_root);
         r->rsp = top - 48;
         r->rax = mfn_to_maddr(mon->root);
     } else {
-        move_flushes(mon);
-        r->rip = code_gva(mon, mon->leaving        ? monitor_code_resume_leave
+        if (mon->left.at)
+            write_left(mon);
+        else
+            move_flushes(mon);
+        r->rip = code_gva(mon, mon->left.at        ? monitor_code_resume_leave
                                : mon->root_pending ? monitor_code_resume_stores
                                                    : monitor_code_resume_pages);
         r->rsp = top - 80;
@@ -275,5 +302,6 @@ void monitor_resume(struct monitor *mon, const struct cpu_regs *guest)
     if (mon->root_pending)
         mon->loaded = mon->root;
     mon->nr_stores = mon->nr_flushes = 0;
-    mon->root_pending = mon->leaving = false;
+    mon->root_pending = false;
+    mon->left.at = 0;
 }

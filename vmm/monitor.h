@@ -24,7 +24,10 @@ struct monitor {
     mfn_t root;           /* in CR3, or to be */
     mfn_t loaded;         /* in CR3 now */
     bool root_pending;
-    bool leaving;         /* a waiting store takes the monitor's entry out of the root in CR3 */
+    struct {
+        maddr_t at;       /* 0: none */
+        uint64_t entry;
+    } left;               /* the store that takes the monitor out of the root in CR3, which is to be left: the last of all */
     bool ts;              /* CR0.TS is set */
     unsigned nr_stores;
     unsigned nr_flushes;
@@ -59,7 +62,8 @@ int monitor_start(struct monitor *mon, mfn_t root);
 /* After machine_run() returned 0 with KVM_EXIT_IO: what happened, and the guest's registers. */
 enum monitor_event monitor_read(struct monitor *mon, struct cpu_regs *guest, struct monitor_trap *trap);
 
-/* Leave work for the next resume; also after exits that do not pass the monitor. A store is seen in memory at once. fresh_leaf: it only turns a level 1 entry from not
+/* Leave work for the next resume; also after exits that do not pass the monitor. A store is seen in memory at once, but
+ * for one that takes the monitor out of the root in CR3. fresh_leaf: it only turns a level 1 entry from not
  * present to present; the monitor need not make that one again (KVM-made shadows see it at the next access). */
 void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_leaf);
 void monitor_flush_page(struct monitor *mon, gva_t a);

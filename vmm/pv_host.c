@@ -69,11 +69,17 @@ static void *host_guest_frame(void *ctx, pfn_t f)
 
 /* 2. Services. */
 
+static void end_domain(struct vmm *v, const char *reason)
+{
+    domain_crash(&v->domain, "%s", reason);
+    host_of(v)->domain.dead = true;
+}
+
 static int64_t host_console_write(void *ctx, unsigned stream, const void *buffer, uint64_t bytes)
 {
     struct vmm *v = ctx;
     if (console_write(v->options->quiet, stream, buffer, bytes) < 0)
-        domain_crash(&v->domain, "its output cannot be written");
+        end_domain(v, "its output cannot be written");
     return (int64_t)bytes;
 }
 
@@ -141,7 +147,7 @@ static void host_block(void *ctx)
     struct vmm *v = ctx;
     ledger_note_idle(&v->ledger);
     if (!clock_wait())
-        domain_crash(&v->domain, "it waits for an event, but nothing can raise one");
+        end_domain(v, "it waits for an event, but nothing can raise one");
     if (clock_take_tick())
         pv_raise_event(&host_of(v)->domain, PV_EVENT_TIMER);
 }

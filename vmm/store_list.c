@@ -18,14 +18,6 @@ bool store_list_add(struct store_list *l, maddr_t at, uint64_t entry)
     return true;
 }
 
-bool store_list_has(const struct store_list *l, maddr_t at)
-{
-    for (size_t i = 0; i < l->nr; i++)
-        if (l->stores[i].at == at)
-            return true;
-    return false;
-}
-
 void store_list_free(struct store_list *l)
 {
     free(l->stores);

@@ -14,5 +14,4 @@ struct store_list {
 
 /* False: no memory for it. */
 bool store_list_add(struct store_list *l, maddr_t at, uint64_t entry);
-bool store_list_has(const struct store_list *l, maddr_t at);
 void store_list_free(struct store_list *l);

@@ -52,24 +52,37 @@ monitor_code_resume_root:
 	pop	%rax
 	iretq
 
-/* The root in CR3 is about to lose the monitor by one of the stores: the other root first. Registers and stack as for the next. */
-	.balign 16, 0xcc
-	.globl monitor_code_resume_leave
-monitor_code_resume_leave:
-	mov	%rdx, %cr3
-	jmp	monitor_stores
-
 /* Stores to page tables, then another root: rsi -> rcx pairs of address and entry; rdx = CR3;
  * rsp -> rax, rcx, rdx, rsi, rdi, iret frame */
 	.balign 16, 0xcc
 	.globl monitor_code_resume_stores
 monitor_code_resume_stores:
-monitor_stores:
+1:	lodsq
+	mov	%rax, %rdi
+	movsq
+	loop	1b
+	mov	%rdx, %cr3
+	pop	%rax
+	pop	%rcx
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+	iretq
+
+/* Stores (rcx pairs, may be none), another root, and then one pair more: it takes the monitor out of the root that was left.
+ * Not before all others, since on their way the new root may lack the monitor, too. Registers and stack as above. */
+	.balign 16, 0xcc
+	.globl monitor_code_resume_leave
+monitor_code_resume_leave:
+	jrcxz	2f
+1:	lodsq
+	mov	%rax, %rdi
+	movsq
+	loop	1b
+2:	mov	%rdx, %cr3
 	lodsq
 	mov	%rax, %rdi
 	movsq
-	loop	monitor_stores
-	mov	%rdx, %cr3
 	pop	%rax
 	pop	%rcx
 	pop	%rdx

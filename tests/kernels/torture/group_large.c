@@ -59,6 +59,25 @@ static void has_rights(void)
     }
 }
 
+/* Pages of it that were written must not be written any more, whichever of them INVLPG names. */
+static void is_flushed_as_one(void)
+{
+    for (unsigned round = 0; round < 2; round++) {
+        uint64_t *entry = entry_of(A, round ? 3 : 2), kept = *entry;
+
+        map_large(A, 2, large_gpa(0), ENTRY_DATA);
+        flush(A);
+        for (unsigned i = 0; i < 8; i++)
+            check_write(A + i * 64 * PAGE_SIZE, data_word(part(i * 64), 0));
+        set_entry(entry, (round ? kept : *entry) & ~PTE_WRITE);
+        flush(A + 70 * PAGE_SIZE);
+        for (unsigned i = 0; i < 8; i++)
+            check_faults(A + i * 64 * PAGE_SIZE, PF_ERR_WRITE, PF_ERR_WRITE | PF_ERR_PRESENT);
+        set_entry(entry, round ? kept : large_gpa(0) | ENTRY_DATA | PTE_LARGE);
+        flush(A);
+    }
+}
+
 static void has_reserved_bits(void)
 {
     static const unsigned bits[] = { 13, 16, 20 };
@@ -114,6 +133,7 @@ void group_large(void)
     is_what_it_maps();
     is_split();
     has_rights();
+    is_flushed_as_one();
     has_reserved_bits();
     giant();
 }
