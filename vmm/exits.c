@@ -77,6 +77,14 @@ static enum verdict handle_timer(struct vmm *v, const struct monitor_trap *trap)
     return go_on_or_stop(v);
 }
 
+/* The guest traps by itself after one instruction. And KVM delivers that trap first: an interrupt raised here would come
+ * after it, inside the monitor, since KVM asks no more whether interrupts are on. */
+static bool is_stepping(const struct vmm *v)
+{
+    return !v->mode->is_bare && !monitor_is_running(&v->monitor) &&
+           (v->machine.run->s.regs.regs.rflags & RFLAGS_TF);
+}
+
 static void raise_interrupt(struct vmm *v)
 {
     struct kvm_run *run = v->machine.run;
@@ -89,12 +97,16 @@ static void raise_interrupt(struct vmm *v)
 
 void run_kick(struct vmm *v)
 {
+    if (is_stepping(v))
+        return;
     v->kicked = true;
     raise_interrupt(v);
 }
 
 static void interrupt_guest(struct vmm *v)
 {
+    if (is_stepping(v))
+        return;
     if (v->kicked || v->mode->takes_events(v))
         raise_interrupt(v);
     else
