@@ -213,9 +213,14 @@ bool fv_cpu_is_inhibited(const struct fv_cpu *c)
     return c->inhibited && c->regs->rip == c->inhibited_rip;
 }
 
+bool fv_cpu_interrupts_are_on(const struct fv_cpu *c)
+{
+    return !c->stopped && (c->held_flags & RFLAGS_IF);
+}
+
 bool fv_cpu_takes_interrupts(const struct fv_cpu *c)
 {
-    return !c->stopped && (c->held_flags & RFLAGS_IF) && !fv_cpu_is_inhibited(c);
+    return fv_cpu_interrupts_are_on(c) && !fv_cpu_is_inhibited(c);
 }
 
 void fv_cpu_interrupt(struct fv_cpu *c, uint8_t vector)

@@ -101,7 +101,9 @@ void fv_cpu_exception(struct fv_cpu *c, unsigned vector, uint32_t error);
 /* 2. SYSCALL was executed; rcx and r11 are loaded already. */
 void fv_cpu_syscall(struct fv_cpu *c);
 
-/* 3. An external interrupt: may it be delivered now? Deliver it. */
+/* 3. External interrupts: are they on? That is known also while regs are not those of the guest. */
+bool fv_cpu_interrupts_are_on(const struct fv_cpu *c);
+/* May one be delivered now? Deliver it. */
 bool fv_cpu_takes_interrupts(const struct fv_cpu *c);
 /* Not yet, but as soon as one instruction is done: STI came before it. */
 bool fv_cpu_is_inhibited(const struct fv_cpu *c);

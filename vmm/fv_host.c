@@ -21,8 +21,8 @@ static bool fv_in_kernel(const struct vmm *v)
     return fv_host_of(v)->cpu.cpl == 0;
 }
 
-/* The end of a single step that fv_enter began. Was it the trap of that? The interrupt that waits is
- * delivered now. */
+/* The end of a single step that fv_enter began. Was it the trap of that? Then the instruction behind STI is done, also where
+ * it leads to itself, and the interrupt that waits is delivered now. */
 static bool end_step(struct vmm *v, const struct monitor_trap *t)
 {
     struct fv_host *h = fv_host_of(v);
@@ -34,7 +34,10 @@ static bool end_step(struct vmm *v, const struct monitor_trap *t)
     v->regs.rflags &= ~RFLAGS_TF;
     if (!t)
         v->regs.r11 &= ~RFLAGS_TF; /* SYSCALL has put the flags there */
-    return t && t->vector == VEC_DB;
+    if (!t || t->vector != VEC_DB)
+        return false;
+    h->cpu.inhibited = false;
+    return true;
 }
 
 /* What was decoded is kept from here to fv_trap, which comes next. */
@@ -129,13 +132,14 @@ static void fv_enter(struct vmm *v)
     }
 }
 
-/* 2. Exits that do not pass the monitor. */
+/* 2. Exits that do not pass the monitor. Where the guest is, nobody knows then: v->regs are those of the last trap. So it is
+ * made to trap wherever an interrupt is not off, and only then looked at whether it is held back by STI. */
 
 static void fv_port(struct vmm *v)
 {
     struct fv_host *h = fv_host_of(v);
     pc_do_ports(&h->pc, v->machine.run);
-    if (pc_pending_vector(&h->pc) >= 0 && fv_cpu_takes_interrupts(&h->cpu))
+    if (pc_pending_vector(&h->pc) >= 0 && fv_cpu_interrupts_are_on(&h->cpu))
         run_kick(v);
 }
 
@@ -207,7 +211,7 @@ static void fv_mmio(struct vmm *v)
 
 static bool fv_takes_events(const struct vmm *v)
 {
-    return fv_cpu_takes_interrupts(&fv_host_of(v)->cpu);
+    return fv_cpu_interrupts_are_on(&fv_host_of(v)->cpu);
 }
 
 static void fv_event(struct vmm *v)
