@@ -92,19 +92,27 @@ static bool store_is_pending(const struct monitor *mon, maddr_t at)
     return store_list_has(&mon->backlog, at);
 }
 
+int monitor_run_on(struct monitor *mon)
+{
+    int err;
+    bool interrupted = false;
+    while ((err = machine_run(mon->machine)) == -EINTR) {
+        mon->nr_drains++;
+        interrupted = true;
+    }
+    if (interrupted) /* never cleared here: another signal may have come meanwhile */
+        mon->machine->run->immediate_exit = 1;
+    return err;
+}
+
 /* Let the monitor run for us, until it is done with what these registers make it do: one exit. */
 static void run_inside(struct monitor *mon, const struct kvm_regs *r)
 {
     struct kvm_run *run = mon->machine->run;
     run->s.regs.regs = *r;
     run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
-    bool interrupted = false;
-    while (machine_run(mon->machine) == -EINTR) {
-        mon->nr_drains++;
-        interrupted = true;
-    }
+    monitor_run_on(mon);
     mon->nr_drains++;
-    run->immediate_exit = interrupted; /* the next run tells the run loop of the signal */
 }
 
 /* Have the monitor make the stores and load the root now, at the price of an exit of its own. */
