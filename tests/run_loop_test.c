@@ -124,6 +124,61 @@ START_TEST(a_signal_that_comes_while_the_monitor_works_is_not_forgotten)
 }
 END_TEST
 
+/* 2. The loop, with a bare guest that does nothing but access a port. */
+
+static void do_nothing(struct vmm *vmm)
+{
+    (void)vmm;
+}
+
+static bool is_in_kernel(const struct vmm *vmm)
+{
+    (void)vmm;
+    return true;
+}
+
+static bool takes_none(const struct vmm *vmm)
+{
+    (void)vmm;
+    return false;
+}
+
+static const struct mode mode_of_ports = { .name = "ports", .is_bare = true, .port = do_nothing, .event = do_nothing,
+                                           .in_kernel = is_in_kernel, .takes_events = takes_none };
+
+static int fails_after_three_ports(unsigned n)
+{
+    run->exit_reason = KVM_EXIT_IO;
+    return n < 3 ? 0 : EFAULT;
+}
+
+START_TEST(a_run_that_fails_is_the_hosts_failure_and_is_counted)
+{
+    v.mode = &mode_of_ports;
+    run_cpu = fails_after_three_ports;
+    ck_assert_int_eq(run_loop(&v), -EFAULT);
+    ck_assert_uint_eq(v.ledger.causes[EXIT_PORT], 3);
+    ck_assert_uint_eq(v.ledger.causes[EXIT_OTHER], 1);
+    ck_assert(ledger_is_closed(&v.ledger, v.machine.nr_runs));
+}
+END_TEST
+
+static int debugs_after_a_port(unsigned n)
+{
+    run->exit_reason = n ? KVM_EXIT_DEBUG : KVM_EXIT_IO;
+    return 0;
+}
+
+START_TEST(an_exit_that_no_guest_asks_for_ends_the_domain)
+{
+    v.mode = &mode_of_ports;
+    run_cpu = debugs_after_a_port;
+    ck_assert_int_eq(run_loop(&v), 0);
+    ck_assert_int_eq(v.domain.state, DOMAIN_CRASHED);
+    ck_assert(ledger_is_closed(&v.ledger, v.machine.nr_runs));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("run_loop");
@@ -132,6 +187,11 @@ int main(void)
     tcase_add_test(t, signals_while_the_monitor_starts_are_counted_and_told_to_the_run_loop);
     tcase_add_test(t, a_start_without_signals_counts_nothing_but_itself);
     tcase_add_test(t, a_signal_that_comes_while_the_monitor_works_is_not_forgotten);
+    suite_add_tcase(s, t);
+    t = tcase_create("loop");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, a_run_that_fails_is_the_hosts_failure_and_is_counted);
+    tcase_add_test(t, an_exit_that_no_guest_asks_for_ends_the_domain);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -377,6 +377,18 @@ static enum verdict handle_exit(struct vmm *v, int result)
     return v->audit_failed ? STOP : verdict;
 }
 
+/* KVM_RUN failed, which has been said: a return like any other, to the ledger. */
+static void count_failure(struct vmm *v)
+{
+    if (v->trace)
+        trace_return(v);
+    ledger_exit(&v->ledger, EXIT_OTHER);
+    ledger_end(&v->ledger, GOES_ON_NOWHERE, false);
+    charge(v, EXIT_OTHER);
+    if (v->trace)
+        trace_resumes(v->trace, LANE_VMM);
+}
+
 int run_loop(struct vmm *v)
 {
     if (!v->mode->is_bare) { /* the monitor's start */
@@ -389,11 +401,13 @@ int run_loop(struct vmm *v)
     enum verdict verdict;
     do {
         int result = machine_run(&v->machine);
-        if (result < 0 && result != -EINTR)
+        if (result < 0 && result != -EINTR) {
+            count_failure(v);
             return result;
+        }
         verdict = handle_exit(v, result);
     } while (verdict == GO_ON);
     if (v->domain.state != DOMAIN_RUNNING)
         return 0;
-    return clock_stop_signal() ? -EINTR : -EFAULT;
+    return clock_stop_signal() ? -EINTR : -ENOTRECOVERABLE;
 }
