@@ -67,7 +67,8 @@ int clock_start(struct kvm_run *run, unsigned timeout_s)
         return err;
     err = make_timer(&limit_timer, SIGALRM);
     has_limit_timer = !err;
-    return err ? err : arm(limit_timer, timeout_s * 1000000000ull, 0);
+    /* Again each second: the first may come just before a wait begins that it was to end. */
+    return err ? err : arm(limit_timer, timeout_s * 1000000000ull, 1000000000);
 }
 
 void clock_stop(void)
