@@ -106,6 +106,18 @@ START_TEST(a_start_without_signals_counts_nothing_but_itself)
 }
 END_TEST
 
+START_TEST(a_guest_that_is_just_below_the_monitor_is_not_the_monitor)
+{
+    struct cpu_regs regs;
+    struct monitor_trap trap;
+    ck_assert_int_eq(monitor_init(&v.monitor, &v.machine, 510, true), 0);
+    stand();
+    ck_assert_int_eq(monitor_read(&v.monitor, &regs, &trap), MONITOR_START);
+    run->s.regs.sregs.cs.dpl = 3; /* its OUT was the last byte there, so rip is behind it */
+    ck_assert_int_eq(monitor_read(&v.monitor, &regs, &trap), MONITOR_NONE);
+}
+END_TEST
+
 /* As a signal's handler does, while the monitor works off its list. */
 static int signal_comes_behind_the_exit(unsigned n)
 {
@@ -186,6 +198,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, signals_while_the_monitor_starts_are_counted_and_told_to_the_run_loop);
     tcase_add_test(t, a_start_without_signals_counts_nothing_but_itself);
+    tcase_add_test(t, a_guest_that_is_just_below_the_monitor_is_not_the_monitor);
     tcase_add_test(t, a_signal_that_comes_while_the_monitor_works_is_not_forgotten);
     suite_add_tcase(s, t);
     t = tcase_create("loop");

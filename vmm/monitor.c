@@ -15,9 +15,12 @@ _Static_assert(offsetof(struct kvm_regs, r15) == offsetof(struct cpu_regs, r15),
 
 /* 1. Reading a trap. */
 
+/* Its part of the address space and its privilege level. A guest can have either alone: behind an OUT in the last byte below
+ * base, rip is in the monitor. */
 bool monitor_is_running(const struct monitor *mon)
 {
-    return mon->machine->run->s.regs.regs.rip - mon->base < DIRECT_MAP;
+    const struct kvm_sync_regs *sync = &mon->machine->run->s.regs;
+    return sync->regs.rip - mon->base < DIRECT_MAP && sync->sregs.cs.dpl == 0;
 }
 
 static bool pushes_error_code(unsigned vector)
