@@ -219,16 +219,34 @@ static void fv_event(struct vmm *v)
     pc_tick(&fv_host_of(v)->pc);
 }
 
-static void fv_deliver_pending(struct vmm *v)
+static void deliver_interrupt(struct vmm *v)
 {
     struct fv_host *h = fv_host_of(v);
-    if (v->domain.state != DOMAIN_RUNNING || pc_pending_vector(&h->pc) < 0 ||
-        !fv_cpu_takes_interrupts(&h->cpu))
+    if (pc_pending_vector(&h->pc) < 0 || !fv_cpu_takes_interrupts(&h->cpu))
         return;
     bool from_program = !fv_in_kernel(v);
     fv_cpu_interrupt(&h->cpu, pc_acknowledge(&h->pc));
     if (from_program)
         ledger_begin(&v->ledger, ACCOUNT_TIMER, clock_now_ns());
+}
+
+/* An exit of ours, or an interrupt, may come between an instruction that ends where the addresses do and the exception
+ * that the next one is. */
+static void deliver_end_of_addresses(struct vmm *v)
+{
+    if (gva_is_canonical(v->regs.rip))
+        return;
+    if (!fv_in_kernel(v))
+        ledger_begin(&v->ledger, ACCOUNT_EXCEPTION, clock_now_ns());
+    fv_cpu_exception(&fv_host_of(v)->cpu, VEC_GP, 0);
+}
+
+static void fv_deliver_pending(struct vmm *v)
+{
+    if (v->domain.state == DOMAIN_RUNNING)
+        deliver_interrupt(v);
+    if (v->domain.state == DOMAIN_RUNNING)
+        deliver_end_of_addresses(v);
 }
 
 /* 4. Counts, start, stop. */
