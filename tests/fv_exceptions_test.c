@@ -120,6 +120,20 @@ START_TEST(a_true_page_fault_is_delivered_with_its_address)
 }
 END_TEST
 
+START_TEST(a_page_fault_where_no_page_can_be_is_a_general_protection)
+{
+    struct fv *f = fv_create();
+    be_program(f);
+    f->c.cr2 = 1;
+    f->regs.rip = 0x0000800000000000;
+    ck_assert(!fv_cpu_page_fault(&f->c, 0x0000800000000000, PF_ERR_FETCH | PF_ERR_USER));
+    ck_assert_caught_error(f, VEC_GP, 0);
+    ck_assert_uint_eq(f->c.cr2, 1);
+    ck_assert_uint_eq(word(f, f->regs.rsp + 8), 0x0000800000000000);
+    fv_destroy(f);
+}
+END_TEST
+
 START_TEST(a_hidden_page_fault_is_not)
 {
     struct fv *f = fv_create();
@@ -388,6 +402,7 @@ static Suite *suite(void)
     tcase_add_test(t, an_interrupt_gate_turns_interrupts_off_and_a_trap_gate_does_not);
     tcase_add_test(t, alignment_checks_of_a_program_do_not_act_in_the_kernel);
     tcase_add_test(t, a_true_page_fault_is_delivered_with_its_address);
+    tcase_add_test(t, a_page_fault_where_no_page_can_be_is_a_general_protection);
     tcase_add_test(t, a_hidden_page_fault_is_not);
     tcase_add_test(t, int3_needs_a_gate_that_is_open_to_programs);
     suite_add_tcase(s, t);

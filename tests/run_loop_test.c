@@ -122,6 +122,8 @@ END_TEST
 static int signal_comes_behind_the_exit(unsigned n)
 {
     (void)n;
+    stand();
+    run->io.port = MONITOR_PORT_DRAINED;
     run->immediate_exit = 1;
     return 0;
 }
