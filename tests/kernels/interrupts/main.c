@@ -1,9 +1,10 @@
-/* Interrupts of a PC's timer, taken in every way in which a kernel may wait for one: each must come. Plain QEMU says the
- * same.
+/* Interrupts of a PC's timer, taken in every way in which a kernel may wait for one: each must come. And those of its serial port,
+ * by which a kernel sends what programs print. Plain QEMU says the same.
  *
  *   1. the timer, and what becomes of its interrupt
  *   2. ways to wait, from STI to where the handler leads
- *   3. the list */
+ *   3. the serial port
+ *   4. the list */
 #include "native_insn.h"
 #include "native_kernel.h"
 #include "native_layout.h"
@@ -13,6 +14,7 @@
 #define VECTOR_BASE 0x20
 #define PIT_COUNT   2386 /* 500 a second */
 #define NR_TICKS    10
+#define MASK_TIMER  0xfe
 #define APIC_AT     0x0000100000000000ull
 
 /* A local APIC lets the i8259's line through only when it is told to (guest/native_timer.c). */
@@ -38,7 +40,7 @@ static void pic_init(void)
     port_write8(0x21, VECTOR_BASE);
     port_write8(0x21, 4);
     port_write8(0x21, 1);
-    port_write8(0x21, 0xfe); /* all masked but the timer */
+    port_write8(0x21, MASK_TIMER); /* all but that */
     port_write8(0xa1, 0xff);
 }
 
@@ -92,6 +94,43 @@ WAY(steps_through_ports, "mov %rsp, %rax; push $0x10; push %rax; push $0x302; pu
 
 /* 3. */
 
+#define COM1         0x3f8
+#define UART_LINE    4
+#define MASK_UART    0xef
+#define TEXT         "sent by interrupts\n"
+
+uint64_t sent;
+const char text[] = TEXT;
+extern char on_uart[];
+
+/* Tells by its cause that the transmitter is empty: the next byte, or no more interrupts. */
+__asm__(".pushsection .text\n"
+        "on_uart: push %rax\n push %rcx\n push %rdx\n"
+        "mov $0x3fa, %edx\n in %dx, %al\n and $0xf, %al\n cmp $2, %al\n jne 2f\n"
+        "mov sent(%rip), %rcx\n mov text(%rcx), %al\n"
+        "test %al, %al\n jz 1f\n"
+        "incq sent(%rip)\n mov $0x3f8, %edx\n out %al, %dx\n jmp 2f\n"
+        "1: mov $0x3f9, %edx\n out %al, %dx\n" /* none */
+        "2: mov $0x20, %al\n out %al, $0x20\n"
+        "pop %rdx\n pop %rcx\n pop %rax\n iretq\n"
+        ".popsection");
+
+static void send_by_interrupts(void)
+{
+    set_gate(VECTOR_BASE + UART_LINE, on_uart);
+    port_write8(0x21, MASK_UART);
+    port_write8(COM1 + 4, 0x0b); /* DTR, RTS, OUT2 */
+    __asm__ volatile("sti" ::: "memory");
+    port_write8(COM1 + 1, 0x02); /* tell when the transmitter is empty: it is */
+    while (*(volatile uint64_t *)&sent < sizeof(text) - 1)
+        __asm__ volatile("pause" ::: "memory");
+    __asm__ volatile("cli" ::: "memory");
+    port_write8(COM1 + 1, 0);
+    port_write8(0x21, MASK_TIMER);
+}
+
+/* 4. */
+
 static void wait_by(const char *name, char *way, char *out)
 {
     ticks = 0;
@@ -112,6 +151,7 @@ int test_main(int argc, const char *const *argv)
     wire_local_apic();
     pic_init();
     pit_start();
+    send_by_interrupts();
     WAIT_BY(halt);
     WAIT_BY(loop_of_interrupt_flags);
     WAIT_BY(loop_of_ports);
