@@ -62,7 +62,8 @@ struct fv_cpu {
     void *ctx;
     struct shadow *shadow;
     struct cpu_regs *regs;
-    bool has_umip; /* CPUID says so */
+    bool has_umip;       /* CPUID says so */
+    uint64_t tsc_offset; /* what RDTSC shows the guest less what it shows us */
 
     /* The virtual registers. */
     unsigned cpl; /* 0 or 3 */
