@@ -97,6 +97,7 @@ bool fv_cpu_page_fault(struct fv_cpu *c, gva_t address, uint32_t error);
  * accessed bits, as a fetch does. */
 bool fv_cpu_decode(struct fv_cpu *c, struct fv_insn *i, unsigned vector);
 void fv_cpu_emulate(struct fv_cpu *c, const struct fv_insn *i);
+/* It is delivered; but not an #AC that is none to the guest: that instruction goes on. */
 void fv_cpu_exception(struct fv_cpu *c, unsigned vector, uint32_t error);
 
 /* 2. SYSCALL was executed; rcx and r11 are loaded already. */

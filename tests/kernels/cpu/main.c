@@ -64,6 +64,8 @@ PIECE(out, "out %al, $0x80");
 PIECE(outs, "mov $0x80, %edx; mov %rsp, %rsi; outsb");
 PIECE(load_noncanonical, "mov (%rdi), %rax");
 PIECE(load, "mov (%rdi), %rax");
+PIECE(load_unaligned, "mov 1(%rsp), %rax; xor %eax, %eax");
+PIECE(set_ac_and_load, "pushf; orl $0x40000, (%rsp); popf; mov 1(%rsp), %rax; xor %eax, %eax; pushf; andl $~0x40000, (%rsp); popf");
 PIECE(step, "nop; nop; xor %eax, %eax");
 PIECE(clear_16_entries, "mov $15, %ecx; xor %eax, %eax; rep stosq; mov %rax, (%rdi)");
 
@@ -280,7 +282,7 @@ static void run_off_the_end(void)
 
 int test_main(int argc, const char *const *argv)
 {
-    static const struct piece single_step = P(step);
+    static const struct piece single_step = P(step), unaligned = P(load_unaligned), ac_and_load = P(set_ac_and_load);
 
     (void)argc;
     (void)argv;
@@ -294,5 +296,7 @@ int test_main(int argc, const char *const *argv)
         tell_program(&of_program[i], RFLAGS_FIXED);
     tell_program(&single_step, RFLAGS_FIXED | RFLAGS_TF);
     run_off_the_end();
+    tell_program(&unaligned, RFLAGS_FIXED | RFLAGS_AC); /* CR0.AM is not set */
+    tell_program(&ac_and_load, RFLAGS_FIXED);
     return 0;
 }
