@@ -104,6 +104,9 @@ enum shadow_result shadow_handle_fault(struct shadow *s, gva_t gva, uint32_t err
 
     shadow_begin(s, false);
     s->fault.gva = gva;
+    s->fault.error = 0;
+    if (!gva_is_canonical(gva)) /* PVM calls a fetch there a page fault */
+        return SHADOW_NONCANONICAL;
     if (!guest_walk(&s->paging, gva, access, &w)) {
         s->fault.error = w.error;
         s->stats.true_faults++;

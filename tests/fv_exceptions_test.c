@@ -68,6 +68,7 @@ START_TEST(exactly_some_exceptions_have_an_error_code)
     static const bool has[] = { [VEC_DF] = true, [VEC_TS] = true, [VEC_NP] = true, [VEC_SS] = true,
                                 [VEC_GP] = true, [VEC_PF] = true, [VEC_AC] = true, [VEC_CP] = true };
     struct fv *f = fv_create();
+    f->c.cr0 |= CR0_AM;
     be_program(f);
     set_gate(f, VEC_OF, KCODE, 0xee);
     fv_cpu_exception(&f->c, (unsigned)_i, 0);
@@ -99,12 +100,43 @@ END_TEST
 START_TEST(alignment_checks_of_a_program_do_not_act_in_the_kernel)
 {
     struct fv *f = fv_create();
+    f->c.cr0 |= CR0_AM;
     be_program(f);
     fv_set_flags(&f->c, RFLAGS_FIXED | RFLAGS_AC);
+    ck_assert(f->regs.rflags & RFLAGS_AC);
     fv_deliver(&f->c, interrupt(32));
     ck_assert(!(f->regs.rflags & RFLAGS_AC));         /* really */
     ck_assert(fv_cpu_flags(&f->c) & RFLAGS_AC);       /* as the guest would see it */
     ck_assert(word(f, f->regs.rsp + 16) & RFLAGS_AC); /* in the frame */
+    fv_destroy(f);
+}
+END_TEST
+
+START_TEST(without_cr0_am_alignment_is_not_checked)
+{
+    struct fv *f = fv_create();
+    be_program(f);
+    fv_set_flags(&f->c, RFLAGS_FIXED | RFLAGS_AC);
+    ck_assert(!(f->regs.rflags & RFLAGS_AC));
+    ck_assert(fv_cpu_flags(&f->c) & RFLAGS_AC);
+    fv_destroy(f);
+}
+END_TEST
+
+START_TEST(an_alignment_check_that_is_none_to_the_guest_goes_on_without)
+{
+    struct fv *f = fv_create();
+    be_program(f);
+    f->regs.rflags |= RFLAGS_AC; /* POPF */
+    fv_cpu_exception(&f->c, VEC_AC, 0);
+    ck_assert_uint_eq(f->regs.rip, CODE);
+    ck_assert_uint_eq(f->c.cpl, 3);
+    ck_assert(!(f->regs.rflags & RFLAGS_AC));
+    ck_assert(fv_cpu_flags(&f->c) & RFLAGS_AC);
+    f->c.cr0 |= CR0_AM;
+    fv_set_flags(&f->c, fv_cpu_flags(&f->c) | RFLAGS_AC);
+    fv_cpu_exception(&f->c, VEC_AC, 0);
+    ck_assert_caught_error(f, VEC_AC, 0);
     fv_destroy(f);
 }
 END_TEST
@@ -116,6 +148,20 @@ START_TEST(a_true_page_fault_is_delivered_with_its_address)
     ck_assert(!fv_cpu_page_fault(&f->c, HOLE + 8, PF_ERR_WRITE));
     ck_assert_caught_error(f, VEC_PF, PF_ERR_WRITE | PF_ERR_USER);
     ck_assert_uint_eq(f->c.cr2, HOLE + 8);
+    fv_destroy(f);
+}
+END_TEST
+
+START_TEST(a_page_fault_where_no_page_can_be_is_a_general_protection)
+{
+    struct fv *f = fv_create();
+    be_program(f);
+    f->c.cr2 = 1;
+    f->regs.rip = 0x0000800000000000;
+    ck_assert(!fv_cpu_page_fault(&f->c, 0x0000800000000000, PF_ERR_FETCH | PF_ERR_USER));
+    ck_assert_caught_error(f, VEC_GP, 0);
+    ck_assert_uint_eq(f->c.cr2, 1);
+    ck_assert_uint_eq(word(f, f->regs.rsp + 8), 0x0000800000000000);
     fv_destroy(f);
 }
 END_TEST
@@ -311,6 +357,7 @@ START_TEST(two_exceptions_combine_as_the_manual_says)
 {
     struct fv *f = fv_create();
     unsigned first = pairs[_i].first, second = pairs[_i].page_fault ? VEC_PF : VEC_NP;
+    f->c.cr0 |= CR0_AM;
     be_program(f);
     gate_of(f, VEC_DF)->ist = 1;
     if (pairs[_i].page_fault) {
@@ -387,7 +434,10 @@ static Suite *suite(void)
     tcase_add_loop_test(t, exactly_some_exceptions_have_an_error_code, 0, 32);
     tcase_add_test(t, an_interrupt_gate_turns_interrupts_off_and_a_trap_gate_does_not);
     tcase_add_test(t, alignment_checks_of_a_program_do_not_act_in_the_kernel);
+    tcase_add_test(t, without_cr0_am_alignment_is_not_checked);
+    tcase_add_test(t, an_alignment_check_that_is_none_to_the_guest_goes_on_without);
     tcase_add_test(t, a_true_page_fault_is_delivered_with_its_address);
+    tcase_add_test(t, a_page_fault_where_no_page_can_be_is_a_general_protection);
     tcase_add_test(t, a_hidden_page_fault_is_not);
     tcase_add_test(t, int3_needs_a_gate_that_is_open_to_programs);
     suite_add_tcase(s, t);

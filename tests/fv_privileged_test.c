@@ -1,4 +1,5 @@
 /* Each privileged instruction on a virtual CPU: done right, and done wrong. */
+#include <x86intrin.h>
 #include "fv_machine.h"
 
 /* Control registers. */
@@ -344,6 +345,17 @@ START_TEST(pat_takes_memory_types_only)
 }
 END_TEST
 
+START_TEST(the_time_stamp_counter_is_what_rdtsc_shows_the_guest)
+{
+    struct fv *f = fv_create();
+    f->c.tsc_offset = 1ull << 62;
+    uint64_t before = __rdtsc() + f->c.tsc_offset, value = read_msr(f, 0x10);
+    ck_assert_uint_ge(value, before);
+    ck_assert_uint_le(value, __rdtsc() + f->c.tsc_offset);
+    fv_destroy(f);
+}
+END_TEST
+
 START_TEST(unknown_msrs_are_general_protection_faults)
 {
     struct fv *f = fv_create();
@@ -576,6 +588,7 @@ static Suite *suite(void)
     tcase_add_test(t, msrs_are_written_and_read);
     tcase_add_test(t, efer_keeps_long_mode);
     tcase_add_test(t, pat_takes_memory_types_only);
+    tcase_add_test(t, the_time_stamp_counter_is_what_rdtsc_shows_the_guest);
     tcase_add_test(t, unknown_msrs_are_general_protection_faults);
     tcase_add_test(t, swapgs_exchanges_the_two_bases);
     tcase_add_test(t, there_are_no_performance_counters);

@@ -330,6 +330,15 @@ START_TEST(using_the_monitors_slot_is_told)
 }
 END_TEST
 
+START_TEST(what_is_no_address_is_no_page_fault)
+{
+    ck_assert_int_eq(shadow_handle_fault(&m->s, 1ull << 47, PF_ERR_FETCH), SHADOW_NONCANONICAL);
+    ck_assert_int_eq(shadow_handle_fault(&m->s, LINEAR & ~(1ull << 63), 0), SHADOW_NONCANONICAL);
+    ck_assert_uint_eq(m->s.stats.true_faults + machine_hidden_faults(m), 0);
+    machine_resume(m);
+}
+END_TEST
+
 START_TEST(control_bits_that_are_not_modelled_are_refused)
 {
     uint64_t cr0 = CR0_PE | CR0_PG, efer = EFER_LME | EFER_LMA;
@@ -375,6 +384,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_page_of_1_gib_is_filled_by_parts_of_2_mib);
     tcase_add_test(t, a_device_page_exits_with_its_address_and_an_empty_place_is_said);
     tcase_add_test(t, using_the_monitors_slot_is_told);
+    tcase_add_test(t, what_is_no_address_is_no_page_fault);
     tcase_add_test(t, control_bits_that_are_not_modelled_are_refused);
     tcase_add_test(t, a_bad_root_is_refused_and_changes_nothing);
     suite_add_tcase(s, t);

@@ -8,7 +8,7 @@
 static struct kvm_run *run_to_leave;
 static volatile sig_atomic_t stop_signal, ticked;
 static timer_t guest_timer, limit_timer;
-static bool has_guest_timer, has_limit_timer, timer_is_set;
+static bool has_guest_timer, has_limit_timer;
 
 uint64_t clock_now_ns(void)
 {
@@ -67,7 +67,8 @@ int clock_start(struct kvm_run *run, unsigned timeout_s)
         return err;
     err = make_timer(&limit_timer, SIGALRM);
     has_limit_timer = !err;
-    return err ? err : arm(limit_timer, timeout_s * 1000000000ull, 0);
+    /* Again each second: the first may come just before a wait begins that it was to end. */
+    return err ? err : arm(limit_timer, timeout_s * 1000000000ull, 1000000000);
 }
 
 void clock_stop(void)
@@ -76,7 +77,7 @@ void clock_stop(void)
         timer_delete(guest_timer);
     if (has_limit_timer)
         timer_delete(limit_timer);
-    has_guest_timer = has_limit_timer = timer_is_set = false;
+    has_guest_timer = has_limit_timer = false;
     run_to_leave = NULL;
 }
 
@@ -87,7 +88,6 @@ int clock_stop_signal(void)
 
 int clock_set_timer(uint64_t first_ns, uint64_t period_ns)
 {
-    timer_is_set = first_ns != 0;
     return arm(guest_timer, first_ns, period_ns);
 }
 
@@ -98,14 +98,21 @@ bool clock_take_tick(void)
     return was;
 }
 
+/* Not one that was to tick once, and has. */
+static bool timer_is_running(void)
+{
+    struct itimerspec left;
+    return timer_gettime(guest_timer, &left) == 0 && (left.it_value.tv_sec || left.it_value.tv_nsec);
+}
+
+/* Signals are blocked but while we wait, so that none comes between a look and the wait. */
 bool clock_wait(void)
 {
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before);
-    if (timer_is_set)
-        while (!ticked && !stop_signal)
-            sigsuspend(&before);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return timer_is_set;
+    while (!ticked && !stop_signal && timer_is_running())
+        sigsuspend(&before);
+    sigprocmask(SIG_SETMASK, &before, NULL); /* what came while they were blocked comes here */
+    return ticked || stop_signal;
 }

@@ -20,5 +20,5 @@ int clock_stop_signal(void);
 int clock_set_timer(uint64_t first_ns, uint64_t period_ns);
 /* Has it ticked since the last call? */
 bool clock_take_tick(void);
-/* Wait for a tick or a stop. False: no timer is set, so waiting would be for ever. */
+/* Wait for a tick or a stop, if none is there yet. False: no timer runs, so waiting would be for ever. */
 bool clock_wait(void);

@@ -1,12 +1,14 @@
 #include <errno.h>
 #include <unistd.h>
 #include "pv/abi.h"
+#include "vmm/clock.h"
 #include "vmm/console.h"
 #include "vmm/error.h"
 
+/* Whoever reads it may not, for ever: then a signal that stops the run, or its time limit, ends the wait, and the rest is lost. */
 static int write_all(int fd, const uint8_t *data, uint64_t bytes)
 {
-    while (bytes > 0) {
+    while (bytes > 0 && !clock_stop_signal()) {
         ssize_t n = write(fd, data, bytes);
         if (n < 0 && errno == EINTR)
             continue;

@@ -4,5 +4,5 @@
 #include <stdint.h>
 
 /* stream: enum pv_console_stream. A program's output goes to standard output, its errors and (unless quiet) the kernel's messages to
- * standard error. 0, or a negative errno, said once. */
+ * standard error. 0, or a negative errno, said once. What is not written yet when the run is to stop (clock_stop_signal) is lost. */
 int console_write(bool quiet, unsigned stream, const void *data, uint64_t bytes);

@@ -77,6 +77,14 @@ static enum verdict handle_timer(struct vmm *v, const struct monitor_trap *trap)
     return go_on_or_stop(v);
 }
 
+/* The guest traps by itself after one instruction. And KVM delivers that trap first: an interrupt raised here would come
+ * after it, inside the monitor, since KVM asks no more whether interrupts are on. */
+static bool is_stepping(const struct vmm *v)
+{
+    return !v->mode->is_bare && !monitor_is_running(&v->monitor) &&
+           (v->machine.run->s.regs.regs.rflags & RFLAGS_TF);
+}
+
 static void raise_interrupt(struct vmm *v)
 {
     struct kvm_run *run = v->machine.run;
@@ -89,12 +97,16 @@ static void raise_interrupt(struct vmm *v)
 
 void run_kick(struct vmm *v)
 {
+    if (is_stepping(v))
+        return;
     v->kicked = true;
     raise_interrupt(v);
 }
 
 static void interrupt_guest(struct vmm *v)
 {
+    if (is_stepping(v))
+        return;
     if (v->kicked || v->mode->takes_events(v))
         raise_interrupt(v);
     else
@@ -365,6 +377,18 @@ static enum verdict handle_exit(struct vmm *v, int result)
     return v->audit_failed ? STOP : verdict;
 }
 
+/* KVM_RUN failed, which has been said: a return like any other, to the ledger. */
+static void count_failure(struct vmm *v)
+{
+    if (v->trace)
+        trace_return(v);
+    ledger_exit(&v->ledger, EXIT_OTHER);
+    ledger_end(&v->ledger, GOES_ON_NOWHERE, false);
+    charge(v, EXIT_OTHER);
+    if (v->trace)
+        trace_resumes(v->trace, LANE_VMM);
+}
+
 int run_loop(struct vmm *v)
 {
     if (!v->mode->is_bare) { /* the monitor's start */
@@ -377,11 +401,13 @@ int run_loop(struct vmm *v)
     enum verdict verdict;
     do {
         int result = machine_run(&v->machine);
-        if (result < 0 && result != -EINTR)
+        if (result < 0 && result != -EINTR) {
+            count_failure(v);
             return result;
+        }
         verdict = handle_exit(v, result);
     } while (verdict == GO_ON);
     if (v->domain.state != DOMAIN_RUNNING)
         return 0;
-    return clock_stop_signal() ? -EINTR : -EFAULT;
+    return clock_stop_signal() ? -EINTR : -ENOTRECOVERABLE;
 }

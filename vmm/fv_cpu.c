@@ -7,8 +7,8 @@
 #include <string.h>
 #include "vmm/fv_emulate.h"
 
-/* Flags that regs->rflags does not hold for the guest: interrupts are always on in truth, and alignment is
- * only checked for programs. */
+/* Flags that regs->rflags does not hold for the guest: interrupts are always on in truth, and alignment, which in truth is checked
+ * wherever AC is set, is only so for programs and with CR0.AM. */
 #define HELD_FLAGS (RFLAGS_IF | RFLAGS_IOPL | RFLAGS_NT)
 #define PAT_RESET  0x0007040600070406ull
 #define DR6_RESET  0xffff0ff0ull
@@ -35,9 +35,14 @@ int fv_cpu_init(struct fv_cpu *c, gpa_t root)
 
 /* 2. Flags and privilege. */
 
+static bool checks_alignment(const struct fv_cpu *c)
+{
+    return c->cpl == 3 && (c->cr0 & CR0_AM);
+}
+
 static uint64_t held_flags(const struct fv_cpu *c)
 {
-    return HELD_FLAGS | (c->cpl == 0 ? RFLAGS_AC : 0);
+    return HELD_FLAGS | (checks_alignment(c) ? 0 : RFLAGS_AC);
 }
 
 uint64_t fv_cpu_flags(const struct fv_cpu *c)
@@ -184,6 +189,11 @@ void fv_cpu_exception(struct fv_cpu *c, unsigned vector, uint32_t error)
 {
     struct fv_event e = exception(vector, error);
 
+    if (vector == VEC_AC && !checks_alignment(c)) { /* POPF has set AC unseen: once more without it */
+        c->regs->rflags &= ~RFLAGS_AC;
+        c->held_flags |= RFLAGS_AC;
+        return;
+    }
     if (vector == VEC_BP || vector == VEC_OF) { /* INT3 or INT 4: the CPU is behind it already */
         e.software = true;
         e.length = vector == VEC_BP ? 1 : 2;
@@ -213,9 +223,14 @@ bool fv_cpu_is_inhibited(const struct fv_cpu *c)
     return c->inhibited && c->regs->rip == c->inhibited_rip;
 }
 
+bool fv_cpu_interrupts_are_on(const struct fv_cpu *c)
+{
+    return !c->stopped && (c->held_flags & RFLAGS_IF);
+}
+
 bool fv_cpu_takes_interrupts(const struct fv_cpu *c)
 {
-    return !c->stopped && (c->held_flags & RFLAGS_IF) && !fv_cpu_is_inhibited(c);
+    return fv_cpu_interrupts_are_on(c) && !fv_cpu_is_inhibited(c);
 }
 
 void fv_cpu_interrupt(struct fv_cpu *c, uint8_t vector)

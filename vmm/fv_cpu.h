@@ -63,7 +63,8 @@ struct fv_cpu {
     void *ctx;
     struct shadow *shadow;
     struct cpu_regs *regs;
-    bool has_umip; /* CPUID says so */
+    bool has_umip;       /* CPUID says so */
+    uint64_t tsc_offset; /* what RDTSC shows the guest less what it shows us */
 
     /* The virtual registers. */
     unsigned cpl; /* 0 or 3 */
@@ -98,12 +99,15 @@ bool fv_cpu_page_fault(struct fv_cpu *c, gva_t address, uint32_t error);
  * accessed bits, as a fetch does. */
 bool fv_cpu_decode(struct fv_cpu *c, struct fv_insn *i, unsigned vector);
 void fv_cpu_emulate(struct fv_cpu *c, const struct fv_insn *i);
+/* It is delivered; but not an #AC that is none to the guest: that instruction goes on. */
 void fv_cpu_exception(struct fv_cpu *c, unsigned vector, uint32_t error);
 
 /* 2. SYSCALL was executed; rcx and r11 are loaded already. */
 void fv_cpu_syscall(struct fv_cpu *c);
 
-/* 3. An external interrupt: may it be delivered now? Deliver it. */
+/* 3. External interrupts: are they on? That is known also while regs are not those of the guest. */
+bool fv_cpu_interrupts_are_on(const struct fv_cpu *c);
+/* May one be delivered now? Deliver it. */
 bool fv_cpu_takes_interrupts(const struct fv_cpu *c);
 /* Not yet, but as soon as one instruction is done: STI came before it. */
 bool fv_cpu_is_inhibited(const struct fv_cpu *c);

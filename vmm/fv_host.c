@@ -10,6 +10,7 @@
 #include "vmm/error.h"
 #include "vmm/fv_emulate.h"
 #include "vmm/fv_host.h"
+#include "vmm/substrate.h"
 
 /* How many tables one call shadows ahead of need: what a program touches while it starts, in both roles. */
 #define AHEAD 16
@@ -21,8 +22,8 @@ static bool fv_in_kernel(const struct vmm *v)
     return fv_host_of(v)->cpu.cpl == 0;
 }
 
-/* The end of a single step that fv_enter began. Was it the trap of that? The interrupt that waits is
- * delivered now. */
+/* The end of a single step that fv_enter began. Was it the trap of that? Then the instruction behind STI is done, also where
+ * it leads to itself, and the interrupt that waits is delivered now. */
 static bool end_step(struct vmm *v, const struct monitor_trap *t)
 {
     struct fv_host *h = fv_host_of(v);
@@ -34,7 +35,10 @@ static bool end_step(struct vmm *v, const struct monitor_trap *t)
     v->regs.rflags &= ~RFLAGS_TF;
     if (!t)
         v->regs.r11 &= ~RFLAGS_TF; /* SYSCALL has put the flags there */
-    return t && t->vector == VEC_DB;
+    if (!t || t->vector != VEC_DB)
+        return false;
+    h->cpu.inhibited = false;
+    return true;
 }
 
 /* What was decoded is kept from here to fv_trap, which comes next. */
@@ -129,13 +133,14 @@ static void fv_enter(struct vmm *v)
     }
 }
 
-/* 2. Exits that do not pass the monitor. */
+/* 2. Exits that do not pass the monitor. Where the guest is, nobody knows then: v->regs are those of the last trap. So it is
+ * made to trap wherever an interrupt is not off, and only then looked at whether it is held back by STI. */
 
 static void fv_port(struct vmm *v)
 {
     struct fv_host *h = fv_host_of(v);
     pc_do_ports(&h->pc, v->machine.run);
-    if (pc_pending_vector(&h->pc) >= 0 && fv_cpu_takes_interrupts(&h->cpu))
+    if (pc_pending_vector(&h->pc) >= 0 && fv_cpu_interrupts_are_on(&h->cpu))
         run_kick(v);
 }
 
@@ -207,7 +212,7 @@ static void fv_mmio(struct vmm *v)
 
 static bool fv_takes_events(const struct vmm *v)
 {
-    return fv_cpu_takes_interrupts(&fv_host_of(v)->cpu);
+    return fv_cpu_interrupts_are_on(&fv_host_of(v)->cpu);
 }
 
 static void fv_event(struct vmm *v)
@@ -215,16 +220,34 @@ static void fv_event(struct vmm *v)
     pc_tick(&fv_host_of(v)->pc);
 }
 
-static void fv_deliver_pending(struct vmm *v)
+static void deliver_interrupt(struct vmm *v)
 {
     struct fv_host *h = fv_host_of(v);
-    if (v->domain.state != DOMAIN_RUNNING || pc_pending_vector(&h->pc) < 0 ||
-        !fv_cpu_takes_interrupts(&h->cpu))
+    if (pc_pending_vector(&h->pc) < 0 || !fv_cpu_takes_interrupts(&h->cpu))
         return;
     bool from_program = !fv_in_kernel(v);
     fv_cpu_interrupt(&h->cpu, pc_acknowledge(&h->pc));
     if (from_program)
         ledger_begin(&v->ledger, ACCOUNT_TIMER, clock_now_ns());
+}
+
+/* An exit of ours, or an interrupt, may come between an instruction that ends where the addresses do and the exception
+ * that the next one is. */
+static void deliver_end_of_addresses(struct vmm *v)
+{
+    if (gva_is_canonical(v->regs.rip))
+        return;
+    if (!fv_in_kernel(v))
+        ledger_begin(&v->ledger, ACCOUNT_EXCEPTION, clock_now_ns());
+    fv_cpu_exception(&fv_host_of(v)->cpu, VEC_GP, 0);
+}
+
+static void fv_deliver_pending(struct vmm *v)
+{
+    if (v->domain.state == DOMAIN_RUNNING)
+        deliver_interrupt(v);
+    if (v->domain.state == DOMAIN_RUNNING)
+        deliver_end_of_addresses(v);
 }
 
 /* 4. Counts, start, stop. */
@@ -310,6 +333,12 @@ static int make_shadow(struct vmm *v, struct fv_host *h)
     return 0;
 }
 
+/* PVM tells of an offset, but RDTSC at CPL 3 does not have it. */
+static uint64_t tsc_offset(const struct machine *m)
+{
+    return strcmp(substrate_id(), "pvm") ? (uint64_t)machine_tsc_offset(m) : 0;
+}
+
 static int make_cpu(struct vmm *v, struct fv_host *h, const struct native_layout *layout)
 {
     h->counts = calloc(FV_NR_INSTRUCTIONS, sizeof(h->counts[0]));
@@ -320,6 +349,7 @@ static int make_cpu(struct vmm *v, struct fv_host *h, const struct native_layout
                               .shadow = &h->shadow,
                               .regs = &v->regs,
                               .has_umip = v->machine.has_umip,
+                              .tsc_offset = tsc_offset(&v->machine),
                               .counts = h->counts };
     v->regs = (struct cpu_regs){ .rip = layout->entry, .rbx = layout->start_info };
     return fv_cpu_init(&h->cpu, layout->root) < 0 ? fail(0, "the shadow MMU refuses the initial page tables")

@@ -50,7 +50,7 @@ static uint64_t get(struct fv_cpu *c, const struct msr *m)
     case GS_BASE:
         return c->ops->segment_base(c->ctx, FV_GS);
     case TIME:
-        return __rdtsc();
+        return __rdtsc() + c->tsc_offset;
     default:
         return *stored(c, m);
     }

@@ -15,9 +15,12 @@ _Static_assert(offsetof(struct kvm_regs, r15) == offsetof(struct cpu_regs, r15),
 
 /* 1. Reading a trap. */
 
+/* Its part of the address space and its privilege level. A guest can have either alone: behind an OUT in the last byte below
+ * base, rip is in the monitor. */
 bool monitor_is_running(const struct monitor *mon)
 {
-    return mon->machine->run->s.regs.regs.rip - mon->base < DIRECT_MAP;
+    const struct kvm_sync_regs *sync = &mon->machine->run->s.regs;
+    return sync->regs.rip - mon->base < DIRECT_MAP && sync->sregs.cs.dpl == 0;
 }
 
 static bool pushes_error_code(unsigned vector)
@@ -95,25 +98,32 @@ static bool store_may_be_pending(const struct monitor *mon, maddr_t at)
     return false;
 }
 
+int monitor_run_on(struct monitor *mon)
+{
+    int err;
+    bool interrupted = false;
+    while ((err = machine_run(mon->machine)) == -EINTR) {
+        mon->nr_drains++;
+        interrupted = true;
+    }
+    if (interrupted) /* never cleared here: another signal may have come meanwhile */
+        mon->machine->run->immediate_exit = 1;
+    return err;
+}
+
 /* Let the monitor run for us, until it is done with what these registers make it do: one exit. */
 static void run_inside(struct monitor *mon, const struct kvm_regs *r)
 {
     struct kvm_run *run = mon->machine->run;
     run->s.regs.regs = *r;
     run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
-    bool interrupted = false;
-    int result;
-    while ((result = machine_run(mon->machine)) == -EINTR) {
-        mon->nr_drains++;
-        interrupted = true;
-    }
+    int result = monitor_run_on(mon);
     mon->nr_drains++;
     if (result < 0 || run->exit_reason != KVM_EXIT_IO || run->io.port != MONITOR_PORT_DRAINED) {
         fail(0, "the monitor did not do its work: KVM exit reason %u at rip %#llx", run->exit_reason,
              run->s.regs.regs.rip);
         abort();
     }
-    run->immediate_exit = interrupted; /* the next run tells the run loop of the signal */
 }
 
 /* Have the monitor make the stores and load the root now, at the price of an exit of its own. The root stays pending: a

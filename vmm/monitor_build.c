@@ -187,9 +187,7 @@ int monitor_start(struct monitor *mon, mfn_t root)
         return err;
     mon->root = mon->loaded = root;
     mon->root_pending = false;
-    err = machine_run(mon->machine);
-    if (err == -EINTR)
-        err = machine_run(mon->machine);
+    err = monitor_run_on(mon);
     if (err)
         return err;
     struct cpu_regs regs;

@@ -37,6 +37,10 @@ enum {
 #define SEL_TSS         0x40
 
 
+/* monitor.c: machine_run() until the monitor makes its exit, whatever signals come. The returns that these caused are drains, and
+ * the next machine_run() tells of a signal at once. */
+int monitor_run_on(struct monitor *mon);
+
 #define DIRECT_MAP (1ull << 38) /* above base */
 
 /* The work list: pairs of address and entry, then addresses to flush. */

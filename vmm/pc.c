@@ -12,6 +12,8 @@
 #define EXIT_PORT_NUMBER 0xf4
 #define EXIT_PANICKED    (1u << 8)
 
+#define FIRST_UART_LINE 3 /* of the second 16550; 4 is that of the others */
+
 #define MMIO_QUEUE_NOTIFY 0x50
 
 /* 1. */
@@ -57,6 +59,19 @@ static void set_timer(void *ctx, uint64_t first_ns, uint64_t period_ns)
     struct pc *pc = ctx;
     if (clock_set_timer(first_ns, period_ns) < 0)
         domain_crash(&pc->v->domain, "its timer cannot be set");
+}
+
+/* The first and the third 16550 share a line, as their addresses say. */
+static void update_uart_lines(struct pc *pc)
+{
+    const bool up[] = { uart_interrupt(&pc->uarts[1]),
+                        uart_interrupt(&pc->uarts[0]) || uart_interrupt(&pc->uarts[2]) };
+
+    for (unsigned i = 0; i < 2; i++)
+        if (up[i])
+            pic_raise(&pc->pic, FIRST_UART_LINE + i);
+        else
+            pic_lower(&pc->pic, FIRST_UART_LINE + i);
 }
 
 void pc_tick(struct pc *pc)
@@ -130,16 +145,12 @@ static void do_port(struct pc *pc, uint64_t port, bool is_write, unsigned size, 
         *value = ~0ull;
 }
 
-void pc_do_ports(struct pc *pc, struct kvm_run *run)
+static void do_all(struct pc *pc, struct kvm_run *run, struct uart *u, uint64_t offset)
 {
     uint8_t *data = (uint8_t *)run + run->io.data_offset;
     bool is_write = run->io.direction == KVM_EXIT_IO_OUT;
     unsigned size = run->io.size;
-    uint64_t offset;
-    struct uart *u = uart_at(pc, run->io.port, &offset);
 
-    if (u)
-        ledger_note_turn(&pc->v->ledger, clock_now_ns());
     if (u && is_write && size == 1 && run->io.count > 1 && uart_write_string(u, offset, data, run->io.count))
         return;
     for (uint32_t i = 0; i < run->io.count; i++, data += size) {
@@ -150,6 +161,18 @@ void pc_do_ports(struct pc *pc, struct kvm_run *run)
         if (!is_write)
             memcpy(data, &value, size);
     }
+}
+
+void pc_do_ports(struct pc *pc, struct kvm_run *run)
+{
+    uint64_t offset;
+    struct uart *u = uart_at(pc, run->io.port, &offset);
+
+    if (u)
+        ledger_note_turn(&pc->v->ledger, clock_now_ns());
+    do_all(pc, run, u, offset);
+    if (u)
+        update_uart_lines(pc);
 }
 
 /* 4. */

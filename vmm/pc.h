@@ -1,8 +1,8 @@
 /* A PC's devices, for kernels that boot natively.
  *
- *   ports 0x3f8        16550: what programs print, to standard output
- *         0x2f8        16550: programs' errors; and the kernel's log where there is no third one
- *         0x3e8        16550: the kernel's log
+ *   ports 0x3f8        16550: what programs print, to standard output; on line 4
+ *         0x2f8        16550: programs' errors; and the kernel's log where there is no third one; on line 3
+ *         0x3e8        16550: the kernel's log; on line 4, too
  *         0x20, 0xa0   two i8259
  *         0x40, 0x61   i8254, on line 0
  *         0xf4         the end: bits 0 to 7 exit status, bit 8 the kernel panicked

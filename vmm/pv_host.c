@@ -292,6 +292,13 @@ static void pv_event(struct vmm *v)
         ledger_begin(&v->ledger, ACCOUNT_TIMER, clock_now_ns());
 }
 
+/* An interrupt may come between an instruction that ends where the addresses do and the exception that the next one is. */
+static void pv_deliver_end_of_addresses(struct vmm *v)
+{
+    if (!gva_is_canonical(v->regs.rip))
+        pv_handle_trap(&host_of(v)->domain, &v->regs, VEC_GP, 0, 0);
+}
+
 static void report_disagreement(void *arg, const char *text, uint64_t frame)
 {
     (void)arg;
@@ -361,6 +368,7 @@ const struct mode mode_pv = {
     .trap = pv_trap,
     .syscall = pv_syscall,
     .event = pv_event,
+    .deliver = pv_deliver_end_of_addresses,
     .in_kernel = pv_in_kernel,
     .takes_events = pv_takes_events,
     .audit = pv_audit_run,

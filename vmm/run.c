@@ -86,7 +86,7 @@ static int status_of_end(struct vmm *v, int err)
         return status_of_signal(clock_stop_signal());
     }
     if (err)
-        return err == -EFAULT ? STATUS_INTERNAL : STATUS_HOST;
+        return err == -ENOTRECOVERABLE ? STATUS_INTERNAL : STATUS_HOST;
     if (v->domain.state == DOMAIN_EXITED)
         return v->domain.exit_status;
     fail(0, "the guest cannot go on: %s", v->domain.crash_reason);

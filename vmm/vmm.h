@@ -77,7 +77,8 @@ struct vmm {
     struct trace *trace; /* NULL: none is wanted */
 };
 
-/* Run until the domain ends, or something stops us. 0: see v->domain; -EINTR: see clock.h; other negative errno: said. */
+/* Run until the domain ends, or something stops us. 0: see v->domain; -EINTR: see clock.h; -ENOTRECOVERABLE: an exit that should
+ * not be, said; other negative errno: the CPU does not run, said. */
 int run_loop(struct vmm *v);
 
 const char *exit_cause_name(enum exit_cause c);

@@ -1,5 +1,5 @@
 /* The ports by which the monitor tells the VMM what happened; for C and assembler. A guest that may use ports itself
- * can write to the same ones: the VMM goes by where rip was, which a guest cannot fake. */
+ * can write to the same ones: the VMM goes by where rip was, and at which privilege level, which a guest cannot fake. */
 #pragma once
 
 #define MONITOR_NR_VECTORS   33 /* the exceptions, and one interrupt */

@@ -5,7 +5,8 @@
  *
  *   1. instructions, as pieces of code: for the kernel they end in RET, for a program in INT3
  *   2. a program's memory
- *   3. the lists */
+ *   3. the lists
+ *   4. the end of the lower half of addresses */
 #include "native_insn.h"
 #include "native_kernel.h"
 #include "native_layout.h"
@@ -63,7 +64,10 @@ PIECE(out, "out %al, $0x80");
 PIECE(outs, "mov $0x80, %edx; mov %rsp, %rsi; outsb");
 PIECE(load_noncanonical, "mov (%rdi), %rax");
 PIECE(load, "mov (%rdi), %rax");
+PIECE(load_unaligned, "mov 1(%rsp), %rax; xor %eax, %eax");
+PIECE(set_ac_and_load, "pushf; orl $0x40000, (%rsp); popf; mov 1(%rsp), %rax; xor %eax, %eax; pushf; andl $~0x40000, (%rsp); popf");
 PIECE(step, "nop; nop; xor %eax, %eax");
+PIECE(clear_16_entries, "mov $15, %ecx; xor %eax, %eax; rep stosq; mov %rax, (%rdi)");
 
 /* 2. One page of code, and one of stack, in a top-level slot of their own. */
 
@@ -245,9 +249,40 @@ static void tell_program(const struct piece *p, uint64_t flags)
     tell("program", p, &t, is_end(p, &t));
 }
 
+/* 4. Where the next instruction would be is no address. The last one before sweeps a live page table, after which a
+ * hypervisor may want to be asked. */
+
+#define LOWER_END NONCANONICAL
+
+static uint64_t swept[PT_ENTRIES] __attribute__((aligned(4096)));
+static uint64_t top3[PT_ENTRIES] __attribute__((aligned(4096)));
+static uint64_t top2[PT_ENTRIES] __attribute__((aligned(4096)));
+static uint64_t top1[PT_ENTRIES] __attribute__((aligned(4096)));
+
+static void run_off_the_end(void)
+{
+    struct piece p = P(clear_16_entries, (uint64_t)swept);
+    uint64_t n = (uint64_t)(p.end - p.code);
+
+    for (unsigned i = 0; i < 16; i++)
+        swept[i] = gpa_of(stack) | USER_RIGHTS;
+    level2[1] = gpa_of(swept) | USER_RIGHTS;
+    tlb_flush_page(USER_CODE + (2ull << 20));
+    attempt(access_read, USER_CODE + (2ull << 20), 0);
+    boot_root[PT_ENTRIES / 2 - 1] = gpa_of(top3) | USER_RIGHTS;
+    top3[PT_ENTRIES - 1] = gpa_of(top2) | USER_RIGHTS;
+    top2[PT_ENTRIES - 1] = gpa_of(top1) | USER_RIGHTS;
+    top1[PT_ENTRIES - 1] = gpa_of(code) | USER_RIGHTS;
+    memcpy(code + PAGE_SIZE - n, p.code, n);
+    struct trap t = attempt((void *)(LOWER_END - n), p.a, 0);
+    p.a = 0; /* where the table lies is the image's affair */
+    tell("kernel, at the end of the lower half", &p, &t, false);
+    kprintf("it stopped at 0x%lx; %lu entries are left\n", t.regs.rip, (uint64_t)(swept[15] != 0));
+}
+
 int test_main(int argc, const char *const *argv)
 {
-    static const struct piece single_step = P(step);
+    static const struct piece single_step = P(step), unaligned = P(load_unaligned), ac_and_load = P(set_ac_and_load);
 
     (void)argc;
     (void)argv;
@@ -260,5 +295,8 @@ int test_main(int argc, const char *const *argv)
     for (unsigned i = 0; i < sizeof(of_program) / sizeof(of_program[0]); i++)
         tell_program(&of_program[i], RFLAGS_FIXED);
     tell_program(&single_step, RFLAGS_FIXED | RFLAGS_TF);
+    run_off_the_end();
+    tell_program(&unaligned, RFLAGS_FIXED | RFLAGS_AC); /* CR0.AM is not set */
+    tell_program(&ac_and_load, RFLAGS_FIXED);
     return 0;
 }

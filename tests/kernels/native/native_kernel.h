@@ -8,7 +8,7 @@
  *
  * Memory: the boot tables map the first GiB at KERNEL_BASE, in 2 MiB pages, for the kernel alone, writable
  * and executable; guest memory is reached there. The rest of the address space is the test's. Interrupts are
- * never on. */
+ * off, but where a test has them on. */
 #pragma once
 #include "cpu_regs.h"
 #include "image.h"

@@ -1,0 +1,86 @@
+/* Waiting for the guest's timer: until it ticks, and not when it never will. */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+#include "vmm/clock.h"
+
+#define MS 1000000ull
+
+static struct kvm_run *run;
+
+static void setup(void)
+{
+    run = calloc(1, sizeof(*run));
+    ck_assert_int_eq(clock_start(run, 0), 0);
+}
+
+static void teardown(void)
+{
+    clock_stop();
+    free(run);
+}
+
+START_TEST(without_a_timer_nothing_is_waited_for)
+{
+    ck_assert(!clock_wait());
+}
+END_TEST
+
+START_TEST(a_periodic_timer_ticks_again_and_again)
+{
+    ck_assert_int_eq(clock_set_timer(MS, MS), 0);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(clock_wait());
+        ck_assert(clock_take_tick());
+    }
+    ck_assert_int_eq(clock_set_timer(0, 0), 0);
+    clock_take_tick();
+    ck_assert(!clock_wait());
+}
+END_TEST
+
+START_TEST(a_timer_that_ticks_once_is_waited_for_once)
+{
+    ck_assert_int_eq(clock_set_timer(MS, 0), 0);
+    ck_assert(clock_wait());
+    ck_assert(clock_take_tick());
+    ck_assert(!clock_wait());
+}
+END_TEST
+
+START_TEST(a_tick_that_nobody_took_is_not_waited_for)
+{
+    ck_assert_int_eq(clock_set_timer(MS, 0), 0);
+    ck_assert(clock_wait());
+    ck_assert(clock_wait());
+    ck_assert(clock_take_tick());
+}
+END_TEST
+
+START_TEST(a_stop_ends_the_wait)
+{
+    ck_assert_int_eq(clock_set_timer(1000000 * MS, 0), 0);
+    raise(SIGINT);
+    ck_assert(clock_wait());
+    ck_assert_int_eq(clock_stop_signal(), SIGINT);
+    ck_assert_uint_eq(run->immediate_exit, 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("clock");
+    TCase *t = tcase_create("wait");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, without_a_timer_nothing_is_waited_for);
+    tcase_add_test(t, a_periodic_timer_ticks_again_and_again);
+    tcase_add_test(t, a_timer_that_ticks_once_is_waited_for_once);
+    tcase_add_test(t, a_tick_that_nobody_took_is_not_waited_for);
+    tcase_add_test(t, a_stop_ends_the_wait);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
