@@ -159,7 +159,7 @@ check-unit: $(TESTS)
 GUESTS_JOBS := $(if $(JOBS),--jobs $(JOBS))
 check-guests: all disk
 	$(Q)tests/run-guests --build $(O) $(GUESTS_JOBS) $(GUESTS) || bad=1; \
-		$(if $(GUESTS),,for t in trace compare growth; do tests/$$t-check --build $(O) || bad=1; done;) exit $${bad:-0}
+		$(if $(GUESTS),,for t in trace compare command growth; do tests/$$t-check --build $(O) || bad=1; done;) exit $${bad:-0}
 
 # The same kernel and programs under plain QEMU, with no hypervisor of ours.
 check-qemu: all disk

@@ -1,6 +1,7 @@
 /* What compare found.
  *   1. do the runs agree?
  *   2. table, and JSON */
+#include <errno.h>
 #include <string.h>
 #include "vmm/compare_parts.h"
 #include "vmm/error.h"
@@ -155,6 +156,6 @@ int compare_tell(struct compare *c)
     }
     table_free(&t);
     if (!err && (fflush(stdout) == EOF || ferror(stdout)))
-        err = fail(0, "cannot write the table to standard output");
+        err = fail(errno, "cannot write the table to standard output");
     return err;
 }

@@ -1,4 +1,6 @@
 /* faultvisor: the commands. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include "vmm/compare.h"
@@ -46,7 +48,26 @@ static void print_help(FILE *to)
     fputs("\n'faultvisor COMMAND --help' tells more. --version prints the version.\n", to);
 }
 
-int main(int argc, char **argv)
+/* Where one of the three is closed, the next file opened would be it, and get output that is meant for a terminal. What is
+ * opened instead fails as a closed one does: nothing comes from 0, and nothing goes to 1 and 2. */
+static void keep_standard_files(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            break;
+}
+
+/* What was printed may not have got out yet, and is not lost without a word. */
+static int status_of_output(int status)
+{
+    if ((fflush(stdout) == EOF || ferror(stdout)) && status == 0) {
+        fail(errno, "cannot write to standard output");
+        return STATUS_HOST;
+    }
+    return status;
+}
+
+static int do_command(int argc, char **argv)
 {
     if (argc < 2) {
         print_help(stderr);
@@ -65,4 +86,10 @@ int main(int argc, char **argv)
     }
     fail(0, "unknown command %s; 'faultvisor --help' lists them", argv[1]);
     return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    keep_standard_files();
+    return status_of_output(do_command(argc, argv));
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "vmm/clock.h"
+#include "vmm/console.h"
 #include "vmm/error.h"
 #include "vmm/report.h"
 #include "vmm/run.h"
@@ -89,6 +90,8 @@ static int status_of_end(struct vmm *v, int err)
         return err == -EFAULT ? STATUS_INTERNAL : STATUS_HOST;
     if (v->domain.state == DOMAIN_EXITED)
         return v->domain.exit_status;
+    if (console_error()) /* said; the guest is not to blame */
+        return console_error() == EPIPE ? STATUS_SIGNAL + SIGPIPE : STATUS_HOST;
     fail(0, "the guest cannot go on: %s", v->domain.crash_reason);
     return STATUS_CRASHED;
 }

@@ -94,7 +94,7 @@ static int print_commands(const struct sweep *s)
     for (unsigned i = 0; i < s->nr_todo; i++)
         print_command(s, s->todo[i]);
     if (fflush(stdout) == EOF || ferror(stdout)) {
-        fail(0, "cannot write the commands to standard output");
+        fail(errno, "cannot write the commands to standard output");
         return STATUS_HOST;
     }
     return 0;
