@@ -7,6 +7,7 @@
 #include "address.h"
 #include "vmm/error.h"
 #include "vmm/options.h"
+#include "vmm/same_file.h"
 #include "vmm/size.h"
 
 #define DEFAULT_MEMORY (16ull << 20)
@@ -190,6 +191,25 @@ static bool take_option(struct options *o, int option, const char *value)
     }
 }
 
+/* What is written must not be what is read, or what is written as well. */
+static bool files_differ(const struct options *o)
+{
+    const struct {
+        const char *option, *path, *what;
+    } written[] = { { "--swap", o->swap, "the swap" },
+                    { "--stats-json", o->stats_json, "the counts of --stats-json" },
+                    { "--trace", o->trace, NULL } };
+    for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+        if (same_file_refuse(written[i].option, written[i].path, o->disk, "the disk") < 0 ||
+            same_file_refuse(written[i].option, written[i].path, o->kernel, "the kernel") < 0)
+            return false;
+        for (size_t j = 0; j < i; j++)
+            if (same_file_refuse(written[i].option, written[i].path, written[j].path, written[j].what) < 0)
+                return false;
+    }
+    return true;
+}
+
 int options_parse(struct options *o, int argc, char **argv)
 {
     *o = (struct options){ .mode = "pv", .memory_bytes = DEFAULT_MEMORY, .shadow_bytes = DEFAULT_SHADOW,
@@ -207,7 +227,7 @@ int options_parse(struct options *o, int argc, char **argv)
     o->argc = argc - optind;
     o->argv = argv + optind;
     if (o->argc > 0)
-        return 0;
+        return files_differ(o) ? 0 : usage_error();
     fail(0, "no program to run: say which one after --, for example: -- /bin/sha256 /data/big");
     return usage_error();
 }

@@ -8,6 +8,7 @@
 #include "vmm/options.h"
 #include "vmm/page_write.h"
 #include "vmm/report_command.h"
+#include "vmm/same_file.h"
 
 static void print_help(void)
 {
@@ -109,5 +110,8 @@ int report_command(int argc, char **argv)
         fail(0, "no file to report on");
         return usage_error();
     }
+    for (int i = optind; i < argc; i++)
+        if (same_file_refuse("--output", path, argv[i], "results that it is made from") < 0)
+            return usage_error();
     return report(path, argv + optind);
 }

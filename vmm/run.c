@@ -107,11 +107,11 @@ static int check_books(struct vmm *v, int status)
     return STATUS_INTERNAL;
 }
 
-static int report(struct vmm *v, int status)
+static int report(struct vmm *v, int status, FILE *counts)
 {
     if (v->options->stats)
         report_print(v, stderr);
-    if (v->options->stats_json && report_write_json(v, status, v->options->stats_json) < 0)
+    if (counts && report_write_json(v, status, counts, v->options->stats_json) < 0)
         return STATUS_HOST;
     return status;
 }
@@ -149,11 +149,14 @@ static int run_machine(struct vmm *v, const struct kernel_image *kernel)
         return STATUS_NO_KVM;
     if (err)
         return err == -ENOEXEC || err == -ENOMEM || err == -E2BIG ? STATUS_BAD_INPUT : STATUS_HOST;
+    FILE *counts = v->options->stats_json ? report_open_json(v->options->stats_json) : NULL;
+    if (v->options->stats_json && !counts)
+        return STATUS_HOST;
     if (start_trace(v) < 0)
         return STATUS_HOST;
     err = run_loop(v);
     v->end_ns = clock_now_ns();
-    int status = report(v, check_books(v, status_of_end(v, err)));
+    int status = report(v, check_books(v, status_of_end(v, err)), counts);
     return trace_close(v->trace) < 0 ? STATUS_HOST : status;
 }
 

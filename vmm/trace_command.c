@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "vmm/error.h"
 #include "vmm/options.h"
+#include "vmm/same_file.h"
 #include "vmm/trace_command.h"
 #include "vmm/trace_diagram.h"
 
@@ -228,6 +229,8 @@ int trace_command(int argc, char **argv)
     int end = parse(&o, argc, argv);
     if (end)
         return end - 1;
+    if (o.svg && same_file_refuse("--svg", o.svg, o.file, "the trace") < 0)
+        return STATUS_USAGE;
     setlocale(LC_CTYPE, "");
     if (o.list)
         return list_faults(&o);
