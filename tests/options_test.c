@@ -93,6 +93,9 @@ static const struct {
     { "run --timeout 1x -- p", "whole number" },
     { "run --timeout 99999999 -- p", "up to 1000000" },
     { "run --seed 18446744073709551616 -- p", "whole number" },
+    { "run --disk-error 9-3 -- p", "--disk-error 9-3" },
+    { "run --disk-error -3 -- p", "--disk-error -3" },
+    { "run --disk-error 3- -- p", "--disk-error 3-" },
     { "run --no-such-option -- p", "" },
     { "run --memory", "" },
 };

@@ -15,7 +15,7 @@
 struct command {
     const char *name;
     const char *summary;
-    int (*main)(int argc, char **argv); /* argv[0] is the command; returns the exit status */
+    int (*main)(int argc, char **argv); /* argv[0] is "faultvisor" and the command; returns the exit status */
 };
 
 static int main_run(int argc, char **argv)
@@ -74,8 +74,12 @@ static int do_command(int argc, char **argv)
         return STATUS_USAGE;
     }
     for (size_t i = 0; i < NR_COMMANDS; i++)
-        if (!strcmp(argv[1], commands[i].name))
+        if (!strcmp(argv[1], commands[i].name)) {
+            static char name[64]; /* for messages of getopt_long, which begin with it */
+            snprintf(name, sizeof(name), "faultvisor %s", commands[i].name);
+            argv[1] = name;
             return commands[i].main(argc - 1, argv + 1);
+        }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
         print_help(stdout);
         return 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "address.h"
+#include "vmm/disk.h"
 #include "vmm/error.h"
 #include "vmm/options.h"
 #include "vmm/same_file.h"
@@ -136,6 +137,13 @@ static bool parse_word(const char *option, const char *text, const char *const *
     return false;
 }
 
+static bool parse_sectors(const char *text)
+{
+    uint64_t first, last;
+    return disk_parse_sectors(text, &first, &last) ||
+           fail(0, "--disk-error %s: expected a sector, or FIRST-LAST", text) == 0;
+}
+
 const char *const options_modes[] = { "pv", "fv", "hw", NULL };
 const char *const options_policies[] = { "clock", "fifo", "lru", "random", NULL };
 
@@ -177,7 +185,7 @@ static bool take_option(struct options *o, int option, const char *value)
         return true;
     case OPT_DISK_ERROR:
         o->disk_error = value;
-        return true;
+        return parse_sectors(value);
     case 'q':
         o->quiet = true;
         return true;
