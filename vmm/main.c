@@ -28,7 +28,7 @@ static int main_run(int argc, char **argv)
 static const struct command commands[] = {
     { "run", "run a program in a guest and count the exits of its page faults", main_run },
     { "compare", "run a program once in each mode, and tell the counts side by side", compare_command },
-    { "sweep", "run a program at every point of a grid of modes, memory sizes and policies", sweep_command },
+    { "sweep", "run a program over a grid of modes, memory sizes and policies", sweep_command },
     { "trace", "draw page faults of a recorded run, step by step", trace_command },
     { "report", "make a page of tables and pictures of results", report_command },
     { "doctor", "say what /dev/kvm is here, what works, and what to do if it does not", doctor_command },
@@ -38,8 +38,8 @@ static const struct command commands[] = {
 static void print_help(FILE *to)
 {
     fputs("Usage: faultvisor COMMAND [OPTION]...\n"
-          "A minimal hypervisor that runs a page fault through every classic way of handling it, and counts what\n"
-          "each fault costs.\n"
+          "A minimal hypervisor that runs a page fault through every classic way of\n"
+          "handling it, and counts what each fault costs.\n"
           "\n"
           "Commands:\n",
           to);
