@@ -133,3 +133,11 @@ bool substrate_has_native_programs(void)
 {
     return substrate_of_this_machine() != &substrates[PVM];
 }
+
+const char *substrate_about(const char *name)
+{
+    for (int i = 0; i < UNKNOWN; i++)
+        if (!strcmp(substrates[i].name, name))
+            return substrates[i].about;
+    return NULL;
+}

@@ -30,5 +30,8 @@ const struct substrate *substrate_of_this_machine(void);
 const char *substrate_name(void);
 const char *substrate_id(void);
 
+/* What the substrate of that name is; NULL: no substrate that is known has it. */
+const char *substrate_about(const char *name);
+
 /* Can kernels at CPL 0, as in mode hw, have programs? PVM shows them a program's system call as a page fault. */
 bool substrate_has_native_programs(void);
