@@ -189,6 +189,9 @@ static const struct mode *mode_by_name(const char *name)
 
 int run_command(const struct options *o)
 {
+    if (!o->kernel && !o->disk)
+        warn("no disk, and so no programs; name one with --disk, as made by scripts/make-disk or tar --format=ustar");
+
     struct vmm *v = calloc(1, sizeof(*v));
     if (!v) {
         fail(ENOMEM, "cannot start");

@@ -193,8 +193,9 @@ static int do_runs(struct sweep *s)
 
 static int sweep(struct sweep *s)
 {
-    if (sweep_file_open(&s->file, s->options.path, s->options.retry_failed) < 0)
-        return STATUS_BAD_INPUT;
+    int err = sweep_file_open(&s->file, s->options.path, s->options.retry_failed);
+    if (err)
+        return err == -EINVAL ? STATUS_BAD_INPUT : STATUS_HOST; /* what is in it, or that it cannot be had */
     if (find_todo(s) < 0)
         return STATUS_HOST;
     return s->options.dry_run ? print_commands(s) : do_runs(s);
