@@ -92,6 +92,8 @@ void options_print_help(void)
         "   71 the host failed           120 the guest crashed\n"
         "  124 timeout                   130, 143 Ctrl-C, SIGTERM\n"
         "  141 nobody reads the program's output any more\n"
+        "and of the guest kernel, as of a shell:\n"
+        "  126 PROGRAM cannot be run     127 it is not on the disk\n"
         "\n"
         "Example:\n"
         "  faultvisor run --memory 4M --disk sample.tar --stats -- /bin/sha256 /data/big\n",
