@@ -222,7 +222,9 @@ install: all
 	install -m 644 $(O)/guest/kernel.elf LICENSE $(wildcard README.md) $(SHARE)/
 	install -m 755 scripts/make-disk $(SHARE)/
 	install -m 755 $(PROGRAMS) $(SHARE)/programs/
-	install -Dm 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 man/faultvisor.1
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	sed 's|/usr/local/|$(PREFIX)/|g' man/faultvisor.1 >$(DESTDIR)$(PREFIX)/share/man/man1/faultvisor.1
+	chmod 644 $(DESTDIR)$(PREFIX)/share/man/man1/faultvisor.1
 	install -Dm 644 completions/faultvisor.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/faultvisor
 
 uninstall:
