@@ -122,7 +122,14 @@ class Helps(InFolder):
                 out, status = run(script, word, cwd=self.folder, timeout=20)
                 self.assertEqual(status, expected, f"{name} {word}: {out}")
                 self.assertIn(f"scripts/{name} ", out)
+                self.assertLessEqual(max(map(len, out.splitlines())), 80)
         self.assertEqual(os.listdir(self.folder), [])
+
+    def test_helps_of_other_scripts_fit_a_terminal(self):
+        for name in ("scripts/nested", "scripts/bench", "scripts/make-disk", "tests/run-guests"):
+            out, status = run(os.path.join(REPO, name), "--help", env={**os.environ, "COLUMNS": "80"})
+            self.assertEqual(status, 0)
+            self.assertLessEqual(max(map(len, out.splitlines())), 80, name)
 
     def test_make_help_knows_every_target(self):
         out, status = run("make", "--no-print-directory", "help", cwd=REPO)
