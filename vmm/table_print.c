@@ -27,11 +27,12 @@ static int widest(int a, int b)
     return a > b ? a : b;
 }
 
+/* Sections have their lines for themselves. */
 static int width_of_names(const struct table *t)
 {
     int width = 0;
     for (unsigned row = 0; row < t->nr_rows; row++)
-        width = widest(width, widest(wrap_columns(t->rows[row].section), 2 + wrap_columns(t->rows[row].name)));
+        width = widest(width, 2 + wrap_columns(t->rows[row].name));
     return width;
 }
 
