@@ -1,6 +1,29 @@
-# faultvisor. Targets: all disk test-programs bench check check-source check-unit check-guests check-qemu check-nested check-readme check-machines install uninstall clean.
-# Variables: O= build folder, V=1 shows commands, SAN=address,undefined, PREFIX=, DESTDIR=, CC=, MUSL_CC=.
-# check-guests takes GUESTS='--only sort', options of tests/run-guests, and JOBS=, how many at a time; bench takes BENCH='--quick', of scripts/bench.
+# make [TARGET]... [VARIABLE=VALUE]...
+#
+#   all             faultvisor, the guest kernel, its programs, small kernels; the
+#                   default
+#   disk            the sample disk, build/sample.tar: programs and data for them
+#   install         into PREFIX (/usr/local), below DESTDIR if that is set;
+#                   uninstall takes it out
+#   bench           what things cost here; BENCH=--quick and other options of
+#                   scripts/bench
+#   clean           removes the build folder
+#
+#   check           all tests; each target below ends with a line
+#                   "N passed, N failed, N skipped"
+#   check-source    the sources: headers, includes, the manual, scripts
+#   check-unit      the Check suites; test-programs only builds them
+#   check-guests    the regression guests of tests/guests.cfg, on /dev/kvm;
+#                   GUESTS='--only sort' and other options of tests/run-guests,
+#                   JOBS= how many at a time
+#   check-nested    the same on four emulated machines; on one: check-nested-svm,
+#                   -svm-shadow, -vmx, -vmx-shadow
+#   check-qemu      the same under plain QEMU, without faultvisor
+#   check-readme    every command of README.md
+#   check-machines  scripts/nested itself
+#
+# Other variables: O= the build folder, V=1 shows commands, CC=, MUSL_CC=,
+# SAN=address,undefined.
 
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
@@ -46,7 +69,7 @@ programs: $(PROGRAMS)
 kernels: $(KERNELS)
 
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
 
 # The VMM, and a library of all of it but main, for tests.
 $(O)/faultvisor: $(O)/vmm/main.c.o $(O)/libfaultvisor.a
@@ -159,7 +182,7 @@ check-unit: $(TESTS)
 GUESTS_JOBS := $(if $(JOBS),--jobs $(JOBS))
 check-guests: all disk
 	$(Q)tests/run-guests --build $(O) $(GUESTS_JOBS) $(GUESTS) || bad=1; \
-		$(if $(GUESTS),,for t in trace compare growth; do tests/$$t-check --build $(O) || bad=1; done;) exit $${bad:-0}
+		$(if $(GUESTS),,for t in trace compare command growth; do tests/$$t-check --build $(O) || bad=1; done;) exit $${bad:-0}
 
 # The same kernel and programs under plain QEMU, with no hypervisor of ours.
 check-qemu: all disk
@@ -199,7 +222,9 @@ install: all
 	install -m 644 $(O)/guest/kernel.elf LICENSE $(wildcard README.md) $(SHARE)/
 	install -m 755 scripts/make-disk $(SHARE)/
 	install -m 755 $(PROGRAMS) $(SHARE)/programs/
-	install -Dm 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 man/faultvisor.1
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	sed 's|/usr/local/|$(PREFIX)/|g' man/faultvisor.1 >$(DESTDIR)$(PREFIX)/share/man/man1/faultvisor.1
+	chmod 644 $(DESTDIR)$(PREFIX)/share/man/man1/faultvisor.1
 	install -Dm 644 completions/faultvisor.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/faultvisor
 
 uninstall:

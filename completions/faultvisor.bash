@@ -15,6 +15,23 @@ _faultvisor_modes() {
     "$1" run --help 2>/dev/null | sed -n '/--mode /,/--memory/s/^ \{20,\}\([a-z][a-z]*\)  .*/\1/p'
 }
 
+# The options of a command, and those of run where it takes them: all but some.
+_faultvisor_all_options() {
+    _faultvisor_options "$1" "$2"
+    case $2 in
+    compare | sweep) _faultvisor_options "$1" run | grep -Evx -e '--(mode|stats|stats-json|trace)' ;;
+    esac
+    echo --
+}
+
+# The words of a list, but those that stand before the comma already.
+_faultvisor_words_left() {
+    local word
+    for word in $1; do
+        case ",$2" in *",$word,"*) ;; *) echo "$word" ;; esac
+    done
+}
+
 # What may follow an option; status 1: a word of no kind that is known.
 _faultvisor_value() {
     local words=
@@ -31,7 +48,7 @@ _faultvisor_value() {
     *) return 1 ;;
     esac
     local list=${3%"${3##*,}"} # what goes before the last comma, of lists
-    mapfile -t COMPREPLY < <(compgen -P "$list" -W "$words" -- "${3##*,}")
+    mapfile -t COMPREPLY < <(compgen -P "$list" -W "$(_faultvisor_words_left "$words" "$list")" -- "${3##*,}")
 }
 
 _faultvisor() {
@@ -44,15 +61,14 @@ _faultvisor() {
     for ((i = 2; i < COMP_CWORD; i++)); do
         [ "${COMP_WORDS[i]}" != -- ] || return # what follows is a program of the disk
     done
+    if [ "$current" = = ]; then # --option=value is three words to bash
+        current=
+    elif [ "$before" = = ]; then
+        before=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
     _faultvisor_value "$command" "$before" "$current" && return
     case ${COMP_WORDS[1]},$current in
-    compare,-* | sweep,-*)
-        mapfile -t COMPREPLY < <(compgen -W "$(_faultvisor_options "$command" "${COMP_WORDS[1]}")
-            $(_faultvisor_options "$command" run) --" -- "$current" | sort -u)
-        ;;
-    *,-*)
-        mapfile -t COMPREPLY < <(compgen -W "$(_faultvisor_options "$command" "${COMP_WORDS[1]}") --" -- "$current")
-        ;;
+    *,-*) mapfile -t COMPREPLY < <(compgen -W "$(_faultvisor_all_options "$command" "${COMP_WORDS[1]}")" -- "$current" | sort -u) ;;
     report,* | trace,*) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
     esac
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "vmm/error.h"
 #include "vmm/options.h"
 
@@ -92,6 +93,9 @@ static const struct {
     { "run --timeout 1x -- p", "whole number" },
     { "run --timeout 99999999 -- p", "up to 1000000" },
     { "run --seed 18446744073709551616 -- p", "whole number" },
+    { "run --disk-error 9-3 -- p", "--disk-error 9-3" },
+    { "run --disk-error -3 -- p", "--disk-error -3" },
+    { "run --disk-error 3- -- p", "--disk-error 3-" },
     { "run --no-such-option -- p", "" },
     { "run --memory", "" },
 };
@@ -100,6 +104,39 @@ START_TEST(wrong_words_are_refused_with_the_reason)
 {
     ck_assert_int_eq(parse(refused[_i].line), STATUS_USAGE + 1);
     ck_assert_msg(strstr(told, refused[_i].says) != NULL, "%s: said \"%s\"", refused[_i].line, told);
+}
+END_TEST
+
+/* In a folder of its own, where there is a file "d" and another name for it, "e". */
+static const struct {
+    const char *line;
+    const char *says; /* NULL: nothing is wrong */
+} same_files[] = {
+    { "run --disk d --trace d -- p", "--trace d would overwrite the disk" },
+    { "run --disk d --stats-json e -- p", "--stats-json e would overwrite the disk" },
+    { "run --disk d --swap ./d -- p", "--swap ./d would overwrite the disk" },
+    { "run --kernel d --trace e -- p", "--trace e would overwrite the kernel" },
+    { "run --swap d --trace e -- p", "--trace e would overwrite the swap" },
+    { "run --stats-json new --trace new -- p", "--trace new would overwrite the counts of --stats-json" },
+    { "run --stats-json /dev/null --trace /dev/null -- p", NULL },
+    { "run --disk d --swap 4M --stats-json - --trace new -- p", NULL },
+};
+
+START_TEST(what_is_written_is_not_what_is_read)
+{
+    char folder[] = "/tmp/options-XXXXXX", home[4096];
+    ck_assert_ptr_nonnull(getcwd(home, sizeof(home)));
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chdir(folder), 0);
+    fclose(fopen("d", "w"));
+    ck_assert_int_eq(symlink("d", "e"), 0);
+    int end = parse(same_files[_i].line);
+    unlink("e");
+    unlink("d");
+    ck_assert_int_eq(chdir(home), 0);
+    rmdir(folder);
+    ck_assert_int_eq(end, same_files[_i].says ? STATUS_USAGE + 1 : 0);
+    ck_assert_msg(!same_files[_i].says || strstr(told, same_files[_i].says), "said \"%s\"", told);
 }
 END_TEST
 
@@ -118,6 +155,7 @@ int main(void)
     tcase_add_test(t, every_option_is_taken);
     tcase_add_test(t, options_of_the_program_are_left_to_it);
     tcase_add_loop_test(t, wrong_words_are_refused_with_the_reason, 0, sizeof(refused) / sizeof(refused[0]));
+    tcase_add_loop_test(t, what_is_written_is_not_what_is_read, 0, sizeof(same_files) / sizeof(same_files[0]));
     tcase_add_test(t, help_is_asked_for_and_is_no_error);
     Suite *s = suite_create("options");
     suite_add_tcase(s, t);

@@ -114,6 +114,33 @@ case " {installed} " in *" $package "* | " all ") printf installed ;; *) exit 1 
         self.assertIn("nothing was installed", out)
 
 
+class Helps(InFolder):
+    def test_a_question_or_a_wrong_word_starts_nothing(self):
+        for name in ("demo", "check", "setup"):
+            script = os.path.join(REPO, "scripts", name)
+            for word, expected in (("--help", 0), ("--nonsense", 2)):
+                out, status = run(script, word, cwd=self.folder, timeout=20)
+                self.assertEqual(status, expected, f"{name} {word}: {out}")
+                self.assertIn(f"scripts/{name} ", out)
+                self.assertLessEqual(max(map(len, out.splitlines())), 80)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_helps_of_other_scripts_fit_a_terminal(self):
+        for name in ("scripts/nested", "scripts/bench", "scripts/make-disk", "tests/run-guests"):
+            out, status = run(os.path.join(REPO, name), "--help", env={**os.environ, "COLUMNS": "80"})
+            self.assertEqual(status, 0)
+            self.assertLessEqual(max(map(len, out.splitlines())), 80, name)
+
+    def test_make_help_knows_every_target(self):
+        out, status = run("make", "--no-print-directory", "help", cwd=REPO)
+        self.assertEqual(status, 0)
+        with open(os.path.join(REPO, "Makefile"), encoding="utf-8") as f:
+            phony = next(line for line in f if line.startswith(".PHONY:")).split()[1:]
+        for target in set(phony) - {"help", "programs", "kernels"}:
+            self.assertIn(target, out)
+        self.assertLessEqual(max(map(len, out.splitlines())), 80)
+
+
 class RunAll(InFolder):
     def totals(self, **targets):
         """Run targets that print these lines and end with these statuses."""

@@ -155,6 +155,15 @@ START_TEST(path_too_long_is_unknown)
 }
 END_TEST
 
+START_TEST(a_name_is_told_about_by_its_name)
+{
+    ck_assert_str_eq(substrate_about("PVM"), "KVM without hardware virtualization");
+    ck_assert_str_eq(substrate_about(substrate_find("/nonexistent", "vmx")->name), "Intel, nested paging");
+    ck_assert_ptr_null(substrate_about("unknown"));
+    ck_assert_ptr_null(substrate_about("another"));
+}
+END_TEST
+
 START_TEST(this_machine_has_a_name_that_stays)
 {
     ck_assert_str_eq(substrate_name(), substrate_find("", getenv("FV_SUBSTRATE"))->name);
@@ -184,6 +193,7 @@ int main(void)
     tcase_add_test(tc, parameter_that_is_empty_tells_nothing);
     tcase_add_test(tc, empty_system_is_unknown);
     tcase_add_test(tc, path_too_long_is_unknown);
+    tcase_add_test(tc, a_name_is_told_about_by_its_name);
     tcase_add_test(tc, this_machine_has_a_name_that_stays);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_NORMAL);

@@ -289,6 +289,7 @@ static const struct {
     { HEAD FAULT, "it ends in the middle of the events" },
     { HEAD FAULT ",]}", "a value is missing" },
     { HEAD FAULT "]", "it ends in the middle" },
+    { "{\"mode\":\"pv\"}\n{\"mode\":\"pv\"}\n", ALIEN },
     { HEAD FAULT "]} x", "something comes after its end" },
     { HEAD "1]}", ODD },
     { HEAD "{\"cat\":\"exit\"}]}", ODD },

@@ -121,6 +121,19 @@ static void find_reason(FILE *messages, char reason[CHILD_REASON_BYTES])
     }
 }
 
+/* The last line that is not empty, with what is no printable ASCII made harmless. */
+static void find_last_line(FILE *messages, char said[CHILD_REASON_BYTES])
+{
+    char line[1024];
+    rewind(messages);
+    while (fgets(line, sizeof(line), messages))
+        if (strcspn(line, "\r\n"))
+            snprintf(said, CHILD_REASON_BYTES, "%.*s", (int)strcspn(line, "\r\n"), line);
+    for (char *c = said; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+}
+
 struct child_result child_take_result(struct child *c, int wait_status)
 {
     struct child_result r = { .output = c->output };
@@ -130,6 +143,7 @@ struct child_result child_take_result(struct child *c, int wait_status)
     rewind(c->stats);
     r.run = json_loadf(c->stats, 0, NULL);
     find_reason(c->messages, r.reason);
+    find_last_line(c->messages, r.said);
     if (!r.run && !r.reason[0])
         snprintf(r.reason, sizeof(r.reason), "the run ended with status %d and no counts", r.status);
     close_files(c);

@@ -11,6 +11,7 @@ struct child_result {
     int status;                      /* the exit status; 128 + N if signal N ended the child */
     json_t *run;                     /* what --stats-json wrote; NULL if it ended before. Owned */
     char reason[CHILD_REASON_BYTES]; /* what faultvisor said against it, without "faultvisor: "; or "" */
+    char said[CHILD_REASON_BYTES];   /* the last line of its standard error, the kernel's and the program's; or "" */
     FILE *output; /* the program's standard output, at its start; NULL if none could be had. Owned */
 };
 

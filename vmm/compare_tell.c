@@ -1,6 +1,7 @@
 /* What compare found.
  *   1. do the runs agree?
  *   2. table, and JSON */
+#include <errno.h>
 #include <string.h>
 #include "vmm/compare_parts.h"
 #include "vmm/error.h"
@@ -57,8 +58,9 @@ static void add_notes(struct compare *c, struct table *t)
             table_add_note(t, "%s %s: %s.", mode, r->status == STATUS_NO_KVM ? "cannot run here" : "failed",
                            r->reason);
         } else if (first == c->modes.count) {
-            table_add_note(t, "%s: %ld bytes of output, exit status %d.", mode, length_of(r->output),
-                           r->status);
+            table_add_note(t, r->status && r->said[0] ? "%s: %ld bytes of output, exit status %d, and at last: %s"
+                                                      : "%s: %ld bytes of output, exit status %d.",
+                           mode, length_of(r->output), r->status, r->said);
             first = i;
         } else {
             compare_two(c, t, first, i);
@@ -155,6 +157,6 @@ int compare_tell(struct compare *c)
     }
     table_free(&t);
     if (!err && (fflush(stdout) == EOF || ferror(stdout)))
-        err = fail(0, "cannot write the table to standard output");
+        err = fail(errno, "cannot write the table to standard output");
     return err;
 }

@@ -20,15 +20,23 @@ static int write_all(int fd, const uint8_t *data, uint64_t bytes)
     return 0;
 }
 
+static int first_error;
+
 int console_write(bool quiet, unsigned stream, const void *data, uint64_t bytes)
 {
-    static bool failed;
     if (stream == PV_CONSOLE_LOG && quiet)
         return 0;
     int err = write_all(stream == PV_CONSOLE_OUT ? STDOUT_FILENO : STDERR_FILENO, data, bytes);
-    if (err && stream == PV_CONSOLE_OUT && !failed) {
-        failed = true;
-        return fail(-err, "cannot write the program's output");
-    }
-    return stream == PV_CONSOLE_OUT ? err : 0;
+    if (!err || stream != PV_CONSOLE_OUT)
+        return 0;
+    if (!first_error && err != -EPIPE)
+        fail(-err, "cannot write the program's output to standard output");
+    if (!first_error)
+        first_error = -err;
+    return err;
+}
+
+int console_error(void)
+{
+    return first_error;
 }

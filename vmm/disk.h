@@ -38,7 +38,10 @@ int disk_open_archive(struct disk *d, const char *path);
  * named like a size: ./64M.) */
 int disk_open_swap(struct disk *d, const char *argument);
 
-/* Make requests fail with EIO as a worn disk does. range is "FIRST-LAST" or one sector "FIRST". 0, or -EINVAL
+/* Read a range of sectors, "FIRST-LAST" or one sector "FIRST". False: it is none. */
+bool disk_parse_sectors(const char *range, uint64_t *first, uint64_t *last);
+
+/* Make requests fail with EIO as a worn disk does. range: as above. 0, or -EINVAL
  * and the reason was told. */
 int disk_inject_errors(struct disk *d, const char *range);
 

@@ -67,10 +67,10 @@ static int open_file(struct disk *d, const char *path, int flags)
     if (d->fd >= 0)
         return 0;
     if (errno == ENOENT && flags == O_RDWR)
-        return fail(ENOENT,
-                    "cannot open swap file %s (make it with truncate -s SIZE %s, or give a size like 64M)",
+        return fail_as(ENOENT,
+                    "cannot open swap file %s: there is none; make it with truncate -s SIZE %s, or give a size, like 64M",
                     path, path);
-    return fail(errno, "cannot open disk %s", path);
+    return fail(errno, "cannot open %s %s", flags == O_RDWR ? "swap file" : "disk", path);
 }
 
 /* 2. Archives. */
@@ -189,18 +189,26 @@ static bool parse_sector(const char **text, uint64_t *sector)
     return errno == 0;
 }
 
-int disk_inject_errors(struct disk *d, const char *range)
+bool disk_parse_sectors(const char *range, uint64_t *first, uint64_t *last)
 {
     const char *p = range;
-    uint64_t first, last;
-    bool good = parse_sector(&p, &first);
 
-    last = first;
+    *first = 0;
+    bool good = parse_sector(&p, first);
+
+    *last = *first;
     if (good && *p == '-') {
         p++;
-        good = parse_sector(&p, &last);
+        good = parse_sector(&p, last);
     }
-    if (!good || *p || last < first)
+    return good && !*p && *last >= *first;
+}
+
+int disk_inject_errors(struct disk *d, const char *range)
+{
+    uint64_t first, last;
+
+    if (!disk_parse_sectors(range, &first, &last))
         return fail(0, "cannot make sectors %s fail: give them as FIRST-LAST", range);
     if (last >= d->sectors)
         return fail(0, "cannot make sectors %s fail: disk %s has only sectors 0 to %" PRIu64, range, d->name,

@@ -44,6 +44,11 @@ static const struct capability used_capabilities[NR_CAPABILITIES] = {
     { "statistics", KVM_CAP_BINARY_STATS_FD, 0, "KVM's own counters in reports", false },
 };
 
+static bool is_kvm(const struct findings *f)
+{
+    return !f->open_error && f->api_version == KVM_API_VERSION;
+}
+
 static void ask_kvm(struct findings *f, int fd)
 {
     f->api_version = ioctl(fd, KVM_GET_API_VERSION, 0);
@@ -81,7 +86,15 @@ static void ask(struct findings *f)
     }
     ask_kvm(f, fd);
     close(fd);
-    ask_exits(f);
+    if (is_kvm(f))
+        ask_exits(f);
+}
+
+static const char *state_of_kvm(const struct findings *f)
+{
+    if (f->open_error)
+        return strerror(f->open_error);
+    return is_kvm(f) ? "can be used" : f->api_version < 0 ? "is not KVM's device" : "has another API version than 12";
 }
 
 /* The monitor stands, and a program's traps pass it. */
@@ -95,12 +108,21 @@ static bool fv_works(const struct findings *f)
     return pv_works(f) && !f->bare_error[BARE_PORT] && !f->bare_error[BARE_TABLE_STORE];
 }
 
+/* A bare guest needs nothing of the monitor. */
+static bool hw_works(const struct findings *f)
+{
+    return is_kvm(f) && f->capabilities[0].there && substrate_has_native_programs();
+}
+
 static const char *advice(const struct findings *f)
 {
     switch (f->open_error) {
     case 0:
-        return pv_works(f) ? NULL
-                           : "this KVM does not run our monitor; run in an emulated machine: scripts/nested -- COMMAND";
+        if (!is_kvm(f))
+            return "run in an emulated machine: scripts/nested -- COMMAND";
+        if (!pv_works(f))
+            return "this KVM does not run our monitor; run in an emulated machine: scripts/nested -- COMMAND";
+        return hw_works(f) ? NULL : "for mode hw, run in an emulated machine: scripts/nested -- COMMAND";
     case EACCES:
     case EPERM:
         return "to be let in: sudo usermod -aG kvm $USER, then log in again";
@@ -132,15 +154,16 @@ static void print_exits(const struct findings *f)
 
 static void print_findings(const struct findings *f)
 {
-    printf("  /dev/kvm                %s\n", f->open_error ? strerror(f->open_error) : "can be used");
-    printf("  substrate               %s\n", substrate_name());
-    if (!f->open_error) {
+    printf("  /dev/kvm                %s\n", state_of_kvm(f));
+    if (is_kvm(f)) {
+        printf("  substrate               %s (%s)\n", substrate_name(), substrate_of_this_machine()->about);
         printf("  API version             %d\n", f->api_version);
         for (int i = 0; i < NR_CAPABILITIES; i++)
             printf("  %-23s %s (%s)\n", f->capabilities[i].name, f->capabilities[i].there ? "yes" : "NO",
                    f->capabilities[i].for_what);
         print_mode("pv", pv_works(f), "does not: the monitor does not run here");
         print_mode("fv", fv_works(f), "does not: stores to read-only memory or ports do not exit as they should");
+        print_mode("hw", hw_works(f), "does not: PVM makes page faults of its system calls");
         print_exits(f);
     }
     if (advice(f))
@@ -165,10 +188,10 @@ static void print_json(const struct findings *f)
     json_t *capabilities = json_object();
     for (int i = 0; i < NR_CAPABILITIES; i++)
         json_object_set_new(capabilities, f->capabilities[i].name, json_boolean(f->capabilities[i].there));
-    json_t *o = json_pack("{s:s, s:s, s:s, s:i, s:o, s:{s:b, s:b}, s:o}", "faultvisor", FV_VERSION, "kvm",
-                          f->open_error ? strerror(f->open_error) : "usable", "substrate", substrate_name(),
+    json_t *o = json_pack("{s:s, s:s, s:s, s:i, s:o, s:{s:b, s:b, s:b}, s:o}", "faultvisor", FV_VERSION, "kvm",
+                          is_kvm(f) ? "usable" : state_of_kvm(f), "substrate", substrate_name(),
                           "api_version", f->api_version, "capabilities", capabilities, "modes", "pv", pv_works(f),
-                          "fv", fv_works(f), "bare_exits", exits_json(f));
+                          "fv", fv_works(f), "hw", hw_works(f), "bare_exits", exits_json(f));
     json_dumpf(o, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(o);
@@ -176,9 +199,13 @@ static void print_json(const struct findings *f)
 
 static void print_help(void)
 {
-    puts("Usage: faultvisor doctor [--json]\n"
-         "Say what /dev/kvm is here, which modes work with it, what a bare exit costs, and what to do if it does not\n"
-         "work. The exit status is 0 if guests can run, and 69 if not.");
+    puts("Usage: faultvisor doctor [OPTION]\n"
+         "Say what /dev/kvm is here, which modes work with it, what a bare exit costs, and\n"
+         "what to do if it does not work.\n"
+         "\n"
+         "      --json  say it as JSON\n"
+         "\n"
+         "Exit status: 0 if guests can run, 64 wrong usage, 69 if they cannot.");
 }
 
 int doctor_command(int argc, char **argv)

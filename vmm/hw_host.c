@@ -132,7 +132,7 @@ static void hw_enter(struct vmm *v)
  * just that. A kernel of one's own may have no programs. */
 static int check_substrate(const struct options *o)
 {
-    if (strcmp(substrate_id(), "pvm"))
+    if (substrate_has_native_programs())
         return 0;
     if (o->kernel) {
         warn("PVM interprets what is at CPL 0, and does not know all of it; a program's system call is a page fault there");

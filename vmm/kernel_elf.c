@@ -72,7 +72,7 @@ static int check_addresses(const struct kernel_image *k, unsigned i, const GElf_
     if (p->p_paddr % PAGE_SIZE || p->p_vaddr % PAGE_SIZE)
         return kernel_refuse(k,
                              "segment %u at gpa 0x%" PRIx64 ", gva 0x%" PRIx64
-                             " does not begin at a page; align it to 4096",
+                             " does not begin at a page; align it to 4096, as tests/kernels/kernel.ld does",
                              i, p->p_paddr, p->p_vaddr);
     if (__builtin_add_overflow(p->p_paddr, p->p_memsz, &gpa_end) ||
         __builtin_add_overflow(p->p_vaddr, p->p_memsz - 1, &gva_last))

@@ -44,6 +44,11 @@ static int open_kvm(void)
 static int check_capabilities(int kvm_fd)
 {
     int version = ioctl(kvm_fd, KVM_GET_API_VERSION, 0);
+    if (version < 0) {
+        fail(0, "/dev/kvm is not KVM's device (KVM_GET_API_VERSION: %s); run in an emulated machine: scripts/nested -- "
+                "faultvisor run ...", strerror(errno));
+        return -ENODEV;
+    }
     if (version != KVM_API_VERSION) {
         fail(0, "/dev/kvm speaks API version %d, not %d", version, KVM_API_VERSION);
         return -ENODEV;

@@ -1,4 +1,6 @@
 /* faultvisor: the commands. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include "vmm/compare.h"
@@ -13,7 +15,7 @@
 struct command {
     const char *name;
     const char *summary;
-    int (*main)(int argc, char **argv); /* argv[0] is the command; returns the exit status */
+    int (*main)(int argc, char **argv); /* argv[0] is "faultvisor" and the command; returns the exit status */
 };
 
 static int main_run(int argc, char **argv)
@@ -26,7 +28,7 @@ static int main_run(int argc, char **argv)
 static const struct command commands[] = {
     { "run", "run a program in a guest and count the exits of its page faults", main_run },
     { "compare", "run a program once in each mode, and tell the counts side by side", compare_command },
-    { "sweep", "run a program at every point of a grid of modes, memory sizes and policies", sweep_command },
+    { "sweep", "run a program over a grid of modes, memory sizes and policies", sweep_command },
     { "trace", "draw page faults of a recorded run, step by step", trace_command },
     { "report", "make a page of tables and pictures of results", report_command },
     { "doctor", "say what /dev/kvm is here, what works, and what to do if it does not", doctor_command },
@@ -36,8 +38,8 @@ static const struct command commands[] = {
 static void print_help(FILE *to)
 {
     fputs("Usage: faultvisor COMMAND [OPTION]...\n"
-          "A minimal hypervisor that runs a page fault through every classic way of handling it, and counts what\n"
-          "each fault costs.\n"
+          "A minimal hypervisor that runs a page fault through every classic way of\n"
+          "handling it, and counts what each fault costs.\n"
           "\n"
           "Commands:\n",
           to);
@@ -46,15 +48,38 @@ static void print_help(FILE *to)
     fputs("\n'faultvisor COMMAND --help' tells more. --version prints the version.\n", to);
 }
 
-int main(int argc, char **argv)
+/* Where one of the three is closed, the next file opened would be it, and get output that is meant for a terminal. What is
+ * opened instead fails as a closed one does: nothing comes from 0, and nothing goes to 1 and 2. */
+static void keep_standard_files(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            break;
+}
+
+/* What was printed may not have got out yet, and is not lost without a word. */
+static int status_of_output(int status)
+{
+    if ((fflush(stdout) == EOF || ferror(stdout)) && status == 0) {
+        fail(errno, "cannot write to standard output");
+        return STATUS_HOST;
+    }
+    return status;
+}
+
+static int do_command(int argc, char **argv)
 {
     if (argc < 2) {
         print_help(stderr);
         return STATUS_USAGE;
     }
     for (size_t i = 0; i < NR_COMMANDS; i++)
-        if (!strcmp(argv[1], commands[i].name))
+        if (!strcmp(argv[1], commands[i].name)) {
+            static char name[64]; /* for messages of getopt_long, which begin with it */
+            snprintf(name, sizeof(name), "faultvisor %s", commands[i].name);
+            argv[1] = name;
             return commands[i].main(argc - 1, argv + 1);
+        }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
         print_help(stdout);
         return 0;
@@ -65,4 +90,10 @@ int main(int argc, char **argv)
     }
     fail(0, "unknown command %s; 'faultvisor --help' lists them", argv[1]);
     return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    keep_standard_files();
+    return status_of_output(do_command(argc, argv));
 }

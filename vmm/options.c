@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "address.h"
+#include "vmm/disk.h"
 #include "vmm/error.h"
 #include "vmm/options.h"
+#include "vmm/same_file.h"
 #include "vmm/size.h"
 
 #define DEFAULT_MEMORY (16ull << 20)
@@ -47,33 +49,51 @@ void options_print_help(void)
         "Run PROGRAM of the disk in a tiny guest, and count what each page fault costs.\n"
         "\n"
         "The guest:\n"
-        "  -M, --mode MODE        how its memory is virtualized (default pv):\n"
-        "                           pv  paravirtualized: page tables change by hypercall\n"
-        "                           fv  fully virtualized: shadow page tables, an unmodified kernel\n"
-        "                           hw  that kernel on what KVM itself gives: its faults make no exits\n"
-        "  -m, --memory SIZE      its memory, 2M to 2G (default 16M)\n"
-        "  -d, --disk FILE        the disk with its programs and data: a tar archive made with --format=ustar\n"
-        "  -s, --swap SIZE|FILE   where pages go when memory runs out: a private temporary file of SIZE, or FILE\n"
-        "  -p, --policy POLICY    which page goes: clock (default), fifo, lru, random\n"
-        "      --seed NUMBER      for the random policy (default 1)\n"
-        "  -k, --kernel ELF       a guest kernel of your own instead of the one that is built in\n"
-        "      --shadow-memory SIZE  fv: at most so much memory for shadow tables, 128K to 256M (default 4M)\n"
+        "  -M, --mode MODE      how its memory is virtualized (default pv):\n"
+        "                         pv  paravirtualized: page tables change by hypercall\n"
+        "                         fv  fully virtualized: shadow page tables, an\n"
+        "                             unmodified kernel\n"
+        "                         hw  that kernel on what KVM itself gives: its faults\n"
+        "                             make no exits\n"
+        "  -m, --memory SIZE    its memory, 2M to 2G (default 16M)\n"
+        "  -d, --disk FILE      the disk with its programs and data: a tar archive made\n"
+        "                       with --format=ustar\n"
+        "  -s, --swap SIZE|FILE\n"
+        "                       where pages go when memory runs out: a private temporary\n"
+        "                       file of SIZE, or FILE\n"
+        "  -p, --policy POLICY  which page goes: clock (default), fifo, lru, random\n"
+        "      --seed NUMBER    for the random policy (default 1)\n"
+        "  -k, --kernel ELF     a guest kernel of your own instead of the built-in one\n"
+        "      --shadow-memory SIZE\n"
+        "                       fv: at most so much memory for shadow tables, 128K to\n"
+        "                       256M (default 4M)\n"
         "\n"
         "What is told:\n"
-        "      --stats            print exits per fault to standard error at the end\n"
-        "      --stats-json FILE  write all counts to FILE (- for standard output)\n"
-        "      --trace FILE       record every exit and every step of every fault, for 'faultvisor trace' and Perfetto\n"
-        "  -q, --quiet            do not pass on the guest kernel's messages\n"
+        "      --stats          print exits per fault to standard error at the end\n"
+        "      --stats-json FILE\n"
+        "                       write all counts to FILE (- for standard output)\n"
+        "      --trace FILE     record every exit and every step of every fault, for\n"
+        "                       'faultvisor trace' and https://ui.perfetto.dev\n"
+        "  -q, --quiet          do not pass on the guest kernel's messages\n"
         "\n"
         "For tests:\n"
-        "      --audit            recount the guest's page tables at the end, and now and then; a difference is status 70\n"
-        "      --disk-error A-B   reading sectors A to B of the disk fails\n"
-        "  -t, --timeout SECONDS  end the guest after so long, with status 124\n"
+        "      --audit          recount the guest's page tables at the end, and now and\n"
+        "                       then; a difference is status 70\n"
+        "      --disk-error A-B\n"
+        "                       reading sectors A to B of the disk fails\n"
+        "  -t, --timeout SECONDS\n"
+        "                       end the guest after so long, with status 124\n"
         "\n"
-        "Sizes take K, M or G. The program's output is faultvisor's output, and its exit status the exit status\n"
-        "(128 + N if signal N ended it). Statuses of faultvisor itself:\n"
-        "   64 wrong usage      65 bad kernel, disk or swap    69 /dev/kvm cannot be used   70 a bug of faultvisor\n"
-        "   71 the host failed  120 the guest crashed          124 timeout                  130, 143 Ctrl-C, SIGTERM\n"
+        "Sizes take K, M or G. An exit is one return of KVM_RUN to faultvisor. What the\n"
+        "program writes, faultvisor writes, and its exit status is faultvisor's (128 + N\n"
+        "if signal N ended it). Statuses of faultvisor itself:\n"
+        "   64 wrong usage               65 bad kernel, disk or swap\n"
+        "   69 /dev/kvm cannot be used   70 a bug of faultvisor\n"
+        "   71 the host failed           120 the guest crashed\n"
+        "  124 timeout                   130, 143 Ctrl-C, SIGTERM\n"
+        "  141 nobody reads the program's output any more\n"
+        "and of the guest kernel, as of a shell:\n"
+        "  126 PROGRAM cannot be run     127 it is not on the disk\n"
         "\n"
         "Example:\n"
         "  faultvisor run --memory 4M --disk sample.tar --stats -- /bin/sha256 /data/big\n",
@@ -135,6 +155,13 @@ static bool parse_word(const char *option, const char *text, const char *const *
     return false;
 }
 
+static bool parse_sectors(const char *text)
+{
+    uint64_t first, last;
+    return disk_parse_sectors(text, &first, &last) ||
+           fail(0, "--disk-error %s: expected a sector, or FIRST-LAST", text) == 0;
+}
+
 const char *const options_modes[] = { "pv", "fv", "hw", NULL };
 const char *const options_policies[] = { "clock", "fifo", "lru", "random", NULL };
 
@@ -176,7 +203,7 @@ static bool take_option(struct options *o, int option, const char *value)
         return true;
     case OPT_DISK_ERROR:
         o->disk_error = value;
-        return true;
+        return parse_sectors(value);
     case 'q':
         o->quiet = true;
         return true;
@@ -188,6 +215,25 @@ static bool take_option(struct options *o, int option, const char *value)
     default:
         return false; /* getopt has told */
     }
+}
+
+/* What is written must not be what is read, or what is written as well. */
+static bool files_differ(const struct options *o)
+{
+    const struct {
+        const char *option, *path, *what;
+    } written[] = { { "--swap", o->swap, "the swap" },
+                    { "--stats-json", o->stats_json, "the counts of --stats-json" },
+                    { "--trace", o->trace, NULL } };
+    for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+        if (same_file_refuse(written[i].option, written[i].path, o->disk, "the disk") < 0 ||
+            same_file_refuse(written[i].option, written[i].path, o->kernel, "the kernel") < 0)
+            return false;
+        for (size_t j = 0; j < i; j++)
+            if (same_file_refuse(written[i].option, written[i].path, written[j].path, written[j].what) < 0)
+                return false;
+    }
+    return true;
 }
 
 int options_parse(struct options *o, int argc, char **argv)
@@ -207,7 +253,7 @@ int options_parse(struct options *o, int argc, char **argv)
     o->argc = argc - optind;
     o->argv = argv + optind;
     if (o->argc > 0)
-        return 0;
+        return files_differ(o) ? 0 : usage_error();
     fail(0, "no program to run: say which one after --, for example: -- /bin/sha256 /data/big");
     return usage_error();
 }

@@ -36,7 +36,7 @@ struct options {
     char **argv;
 };
 
-/* Parse what follows "run". 0: *o is filled. Positive: print nothing more and exit with that status minus 1 (--help: 1, i.e. status 0; a usage error, told:
+/* Parse argv, whose first word is "faultvisor run". 0: *o is filled. Positive: print nothing more and exit with that status minus 1 (--help: 1, i.e. status 0; a usage error, told:
  * STATUS_USAGE + 1). */
 int options_parse(struct options *o, int argc, char **argv);
 

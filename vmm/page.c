@@ -5,6 +5,7 @@
 #include <string.h>
 #include "vmm/html.h"
 #include "vmm/page_write.h"
+#include "vmm/substrate.h"
 #include "vmm/svg.h"
 
 #define MOST_SECTIONS 40
@@ -30,6 +31,7 @@ static const char style[] =
     "table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}\n"
     "caption{text-align:left;font-weight:600;font-size:14px;padding-bottom:4px}\n"
     "th,td{padding:2px 7px;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}\n"
+    "thead th:first-child{text-align:left}\n"
     "tbody th{text-align:left;font-weight:400;white-space:normal;overflow-wrap:anywhere;min-width:96px}\n"
     "tbody th.section{font-weight:600;padding-top:9px;background:var(--card)}\n"
     "td.failure{text-align:left;white-space:normal}\n"
@@ -77,6 +79,9 @@ static void write_substrates(FILE *to, const struct page_data *d)
             continue;
         fputs(separator, to);
         html_text(to, d->runs[i].substrate);
+        const char *about = substrate_about(d->runs[i].substrate);
+        if (about)
+            fprintf(to, " (%s)", about);
         separator = ", ";
     }
     fputs(*separator ? ".</p>\n" : "the substrate of each trace.</p>\n", to);

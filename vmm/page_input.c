@@ -147,6 +147,8 @@ static int take_file(struct page_data *d, FILE *f, const char *path)
     if (is_trace(f))
         return add_trace(d, path);
     json_t *o = json_loadf(f, 0, &wrong);
+    if (!o && ftell(f) == 0)
+        return fail(0, "%s is empty: it holds no JSON", path);
     rewind(f);
     if (!o && first_line_is_object(f))
         return take_lines(d, f, path);

@@ -118,7 +118,7 @@ static void write_counts(FILE *to, const struct page_run *r)
 
 void page_write_all_runs(FILE *to, const struct page_data *d)
 {
-    open_table(to, "All runs");
+    open_table(to, "Each run: faults by class, and the time of the whole in ms");
     fputs("<thead><tr><th scope=\"col\">program</th><th scope=\"col\">mode</th><th scope=\"col\">memory</th>"
           "<th scope=\"col\">policy</th><th scope=\"col\">status</th><th scope=\"col\">faults</th>",
           to);

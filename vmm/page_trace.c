@@ -163,10 +163,10 @@ static void write_story(FILE *to, struct trace_story *s)
     qsort(s->events, s->count, sizeof(s->events[0]), compare_times);
     unsigned nr_steps = make_spans(s, steps, names);
     snprintf(caption, sizeof(caption),
-             "Where the time of a %s fault goes: the typical one of %zu (%.1f us, %u exits), from each step "
+             "Where the time of a %s fault goes: the typical one of %zu (%.1f us, %u exit%s), from each step "
              "to the next",
              trace_class_name(s->fault.what), s->of_class, (double)s->fault.duration_ns / 1e3,
-             s->fault.exits);
+             s->fault.exits, s->fault.exits == 1 ? "" : "s");
     int used = snprintf(text, sizeof(text), "%s.", caption);
     for (unsigned i = 0; i < nr_steps && used < (int)sizeof(text); i++)
         used += snprintf(text + used, sizeof(text) - (size_t)used, " %s: %.1f.", steps[i].name,

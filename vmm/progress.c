@@ -1,6 +1,8 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "vmm/progress.h"
@@ -15,12 +17,19 @@ static int terminal_columns(void)
     return size.ws_col - 1;
 }
 
+/* Is it a terminal, and one that knows more than to print? */
+static bool terminal_obeys(void)
+{
+    const char *kind = getenv("TERM");
+    return kind && *kind && strcmp(kind, "dumb") && isatty(STDERR_FILENO);
+}
+
 /* ECMA-48: CR goes to the start of the line, EL (CSI K) erases from there to its end. */
 void progress_show(const char *format, ...)
 {
     char text[256];
     va_list args;
-    if (!isatty(STDERR_FILENO))
+    if (!terminal_obeys())
         return;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);

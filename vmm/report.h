@@ -8,8 +8,12 @@
  * faultvisor. */
 json_t *report_to_json(struct vmm *v, int status);
 
-/* Write it to a file, or to standard output for "-". 0 or a negative errno, said. */
-int report_write_json(struct vmm *v, int status, const char *path);
+/* Open the file for it, or standard output for "-": before the run, so that nothing is run whose counts cannot be kept.
+ * NULL: said. */
+FILE *report_open_json(const char *path);
+
+/* Write it to that file, named path, and close it. 0 or a negative errno, said. */
+int report_write_json(struct vmm *v, int status, FILE *to, const char *path);
 
 /* The table of --stats. */
 void report_print(struct vmm *v, FILE *to);

@@ -8,6 +8,7 @@
 #include "vmm/options.h"
 #include "vmm/page_write.h"
 #include "vmm/report_command.h"
+#include "vmm/same_file.h"
 
 static void print_help(void)
 {
@@ -19,20 +20,20 @@ static void print_help(void)
          "  the lines of a sweep      sweep -o FILE\n"
          "  a trace                   run --trace FILE\n"
          "\n"
-         "  -o, --output FILE         the page (default report.html; - for standard output)\n"
+         "  -o, --output FILE         the page (default report.html; - for standard\n"
+         "                            output)\n"
          "\n"
-         "The page is one file of HTML, without scripts, that needs nothing from elsewhere. It shows exits "
-         "per fault\n"
-         "by mode and class, the time of a fault, where the time of a run goes; for a sweep, faults over "
-         "memory\n"
-         "size by policy; for a trace, faults over time, and the steps of the typical fault of each class.\n"
+         "The page is one file of HTML, without scripts, that needs nothing from\n"
+         "elsewhere. It shows exits per fault by mode and class, the time of a fault,\n"
+         "where the time of a run goes; for a sweep, faults over memory size by policy;\n"
+         "for a trace, faults over time, and the steps of the typical fault of each class.\n"
          "\n"
-         "Exit status: 0; 64 wrong usage; 65 a file cannot be read, or is none of these; 71 the page cannot "
-         "be\n"
-         "written.\n"
+         "Exit status: 0; 64 wrong usage; 65 a file cannot be read, or is none of these;\n"
+         "71 the page cannot be written.\n"
          "\n"
          "Example:\n"
-         "  faultvisor compare --format json --disk sample.tar -- /bin/sha256 /data/big > compare.json\n"
+         "  faultvisor compare --format json --disk sample.tar -- /bin/sha256 /data/big \\\n"
+         "      > compare.json\n"
          "  faultvisor report compare.json results.jsonl -o report.html");
 }
 
@@ -109,5 +110,8 @@ int report_command(int argc, char **argv)
         fail(0, "no file to report on");
         return usage_error();
     }
+    for (int i = optind; i < argc; i++)
+        if (same_file_refuse("--output", path, argv[i], "results that it is made from") < 0)
+            return usage_error();
     return report(path, argv + optind);
 }

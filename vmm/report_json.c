@@ -160,20 +160,22 @@ json_t *report_to_json(struct vmm *v, int status)
     return o;
 }
 
-int report_write_json(struct vmm *v, int status, const char *path)
+FILE *report_open_json(const char *path)
+{
+    FILE *f = strcmp(path, "-") ? fopen(path, "we") : stdout;
+    if (!f)
+        fail(errno, "cannot write the counts to %s", path);
+    return f;
+}
+
+int report_write_json(struct vmm *v, int status, FILE *to, const char *path)
 {
     json_t *o = report_to_json(v, status);
-    bool to_stdout = !strcmp(path, "-");
     errno = ENOMEM;
-    FILE *f = !o ? NULL : to_stdout ? stdout : fopen(path, "w");
-    int err = f ? 0 : fail(errno, "cannot write the counts to %s", path);
-    if (f) {
-        bool bad = json_dumpf(o, f, JSON_INDENT(2)) < 0 || fputc('\n', f) == EOF || fflush(f) == EOF;
-        if (bad)
-            err = fail(errno, "cannot write the counts to %s", path);
-        if (!to_stdout && fclose(f) == EOF && !bad)
-            err = fail(errno, "cannot write the counts to %s", path);
-    }
+    bool bad = !o || json_dumpf(o, to, JSON_INDENT(2)) < 0 || fputc('\n', to) == EOF || fflush(to) == EOF;
+    int err = bad ? fail(errno, "cannot write the counts to %s", strcmp(path, "-") ? path : "standard output") : 0;
+    if (to != stdout && fclose(to) == EOF && !bad)
+        err = fail(errno, "cannot write the counts to %s", path);
     json_decref(o);
     return err;
 }

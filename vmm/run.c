@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "vmm/clock.h"
+#include "vmm/console.h"
 #include "vmm/error.h"
 #include "vmm/report.h"
 #include "vmm/run.h"
@@ -89,6 +90,8 @@ static int status_of_end(struct vmm *v, int err)
         return err == -ENOTRECOVERABLE ? STATUS_INTERNAL : STATUS_HOST;
     if (v->domain.state == DOMAIN_EXITED)
         return v->domain.exit_status;
+    if (console_error()) /* said; the guest is not to blame */
+        return console_error() == EPIPE ? STATUS_SIGNAL + SIGPIPE : STATUS_HOST;
     fail(0, "the guest cannot go on: %s", v->domain.crash_reason);
     return STATUS_CRASHED;
 }
@@ -104,11 +107,11 @@ static int check_books(struct vmm *v, int status)
     return STATUS_INTERNAL;
 }
 
-static int report(struct vmm *v, int status)
+static int report(struct vmm *v, int status, FILE *counts)
 {
     if (v->options->stats)
         report_print(v, stderr);
-    if (v->options->stats_json && report_write_json(v, status, v->options->stats_json) < 0)
+    if (counts && report_write_json(v, status, counts, v->options->stats_json) < 0)
         return STATUS_HOST;
     return status;
 }
@@ -146,11 +149,14 @@ static int run_machine(struct vmm *v, const struct kernel_image *kernel)
         return STATUS_NO_KVM;
     if (err)
         return err == -ENOEXEC || err == -ENOMEM || err == -E2BIG ? STATUS_BAD_INPUT : STATUS_HOST;
+    FILE *counts = v->options->stats_json ? report_open_json(v->options->stats_json) : NULL;
+    if (v->options->stats_json && !counts)
+        return STATUS_HOST;
     if (start_trace(v) < 0)
         return STATUS_HOST;
     err = run_loop(v);
     v->end_ns = clock_now_ns();
-    int status = report(v, check_books(v, status_of_end(v, err)));
+    int status = report(v, check_books(v, status_of_end(v, err)), counts);
     return trace_close(v->trace) < 0 ? STATUS_HOST : status;
 }
 
@@ -183,6 +189,9 @@ static const struct mode *mode_by_name(const char *name)
 
 int run_command(const struct options *o)
 {
+    if (!o->kernel && !o->disk)
+        warn("no disk, and so no programs; name one with --disk, as made by scripts/make-disk or tar --format=ustar");
+
     struct vmm *v = calloc(1, sizeof(*v));
     if (!v) {
         fail(ENOMEM, "cannot start");

@@ -71,7 +71,7 @@ bool run_words_have(const struct run_words *w, const char *name)
 
 static int usage_error(const char *command)
 {
-    fprintf(stderr, "Try 'faultvisor %s --help'.\n", command);
+    fprintf(stderr, "Try '%s --help'.\n", command);
     return STATUS_USAGE + 1;
 }
 
@@ -106,7 +106,7 @@ int run_words_parse(struct run_words *w, int argc, char **argv, const struct opt
 
 int run_words_check(const struct run_words *w, struct options *o)
 {
-    char *argv[MAX_RUN_WORDS + 4] = { "run" };
+    char *argv[MAX_RUN_WORDS + 4] = { "faultvisor run" };
     int argc = 1;
     for (unsigned i = 0; i < w->nr_words; i++)
         argv[argc++] = w->words[i];

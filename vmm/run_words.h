@@ -15,7 +15,7 @@ struct run_words {
     char **program; /* and its arguments, in argv, which ends with NULL */
 };
 
-/* Parse argv, whose first word is the command. own: its options, ending with a row of zeros, with values as
+/* Parse argv, whose first word is the command, as "faultvisor sweep". own: its options, ending with a row of zeros, with values as
  * for getopt_long; where a value is one of run's (its --mode), the command takes that option from run. 0: *w
  * is filled; otherwise as options_parse, and 1 for --help, which the command then prints itself. */
 int run_words_parse(struct run_words *w, int argc, char **argv, const struct option *own,

@@ -9,12 +9,12 @@
 enum which { PVM, SVM_NPT, SVM_SHADOW, VMX_EPT, VMX_SHADOW, UNKNOWN, NR_SUBSTRATES };
 
 static const struct substrate substrates[NR_SUBSTRATES] = {
-    [PVM] = { "pvm", "PVM" },
-    [SVM_NPT] = { "svm", "SVM with NPT" },
-    [SVM_SHADOW] = { "svm-shadow", "SVM with shadow paging" },
-    [VMX_EPT] = { "vmx", "VMX with EPT" },
-    [VMX_SHADOW] = { "vmx-shadow", "VMX with shadow paging" },
-    [UNKNOWN] = { "unknown", "unknown" },
+    [PVM] = { "pvm", "PVM", "KVM without hardware virtualization" },
+    [SVM_NPT] = { "svm", "SVM with NPT", "AMD, nested paging" },
+    [SVM_SHADOW] = { "svm-shadow", "SVM with shadow paging", "AMD, KVM's own shadow paging" },
+    [VMX_EPT] = { "vmx", "VMX with EPT", "Intel, nested paging" },
+    [VMX_SHADOW] = { "vmx-shadow", "VMX with shadow paging", "Intel, KVM's own shadow paging" },
+    [UNKNOWN] = { "unknown", "unknown", "nothing in /sys or /proc tells" },
 };
 
 static FILE *open_below(const char *root, const char *path)
@@ -110,7 +110,7 @@ const struct substrate *substrate_find(const char *root, const char *hint)
     return &substrates[found];
 }
 
-static const struct substrate *substrate_of_this_machine(void)
+const struct substrate *substrate_of_this_machine(void)
 {
     static const struct substrate *found;
 
@@ -127,4 +127,17 @@ const char *substrate_name(void)
 const char *substrate_id(void)
 {
     return substrate_of_this_machine()->id;
+}
+
+bool substrate_has_native_programs(void)
+{
+    return substrate_of_this_machine() != &substrates[PVM];
+}
+
+const char *substrate_about(const char *name)
+{
+    for (int i = 0; i < UNKNOWN; i++)
+        if (!strcmp(substrates[i].name, name))
+            return substrates[i].about;
+    return NULL;
 }

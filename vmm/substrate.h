@@ -10,10 +10,12 @@
  *   unknown      unknown                  nothing tells
  */
 #pragma once
+#include <stdbool.h>
 
 struct substrate {
     const char *id;   /* one word, for files and options; scripts/nested --on takes the middle four */
     const char *name; /* for people */
+    const char *about; /* what that is, for people who have not met it */
 };
 
 /* The substrate of the system whose /sys and /proc lie below root ("" for this one). Asked in turn:
@@ -24,5 +26,12 @@ struct substrate {
 const struct substrate *substrate_find(const char *root, const char *hint);
 
 /* Name and id of this machine's substrate, found once; the hint is the environment's FV_SUBSTRATE. */
+const struct substrate *substrate_of_this_machine(void);
 const char *substrate_name(void);
 const char *substrate_id(void);
+
+/* What the substrate of that name is; NULL: no substrate that is known has it. */
+const char *substrate_about(const char *name);
+
+/* Can kernels at CPL 0, as in mode hw, have programs? PVM shows them a program's system call as a page fault. */
+bool substrate_has_native_programs(void);

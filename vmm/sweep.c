@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "vmm/child_run.h"
 #include "vmm/clock.h"
 #include "vmm/error.h"
@@ -23,7 +24,9 @@ struct sweep {
     struct sweep_options options;
     struct sweep_file file;
     unsigned *todo, nr_todo; /* numbers of points */
-    unsigned nr_done, nr_failed;
+    unsigned nr_done, nr_failed, nr_unhappy; /* unhappy: the program ended with another status than 0 */
+    int first_status;                        /* the first of those, and the last that was said there */
+    char first_said[CHILD_REASON_BYTES];
     uint64_t began_ns;
     struct run_words words; /* of the options, and a limit of time */
     char axis_words[NR_AXES][SWEEP_WORD_BYTES];
@@ -94,7 +97,7 @@ static int print_commands(const struct sweep *s)
     for (unsigned i = 0; i < s->nr_todo; i++)
         print_command(s, s->todo[i]);
     if (fflush(stdout) == EOF || ferror(stdout)) {
-        fail(0, "cannot write the commands to standard output");
+        fail(errno, "cannot write the commands to standard output");
         return STATUS_HOST;
     }
     return 0;
@@ -127,6 +130,10 @@ static bool take_result(void *arg, unsigned i, struct child_result *r)
     json_t *line = line_of(s, i, r);
     s->nr_done++;
     s->nr_failed += child_result_failed(r);
+    if (!child_result_failed(r) && r->status && s->nr_unhappy++ == 0) {
+        s->first_status = r->status;
+        memcpy(s->first_said, r->said, sizeof(s->first_said));
+    }
     progress_clear();
     int err = sweep_file_append(&s->file, line);
     json_decref(line);
@@ -174,6 +181,9 @@ static int do_runs(struct sweep *s)
     });
     progress_clear();
     free(s->argv);
+    if (!end && s->nr_unhappy)
+        warn("the program ended with another status than 0 in %u of %u runs; at first with %d%s%s", s->nr_unhappy,
+             s->nr_done, s->first_status, s->first_said[0] ? ": " : "", s->first_said);
     if (!end && s->nr_failed) {
         fail(0, "%u of %u runs failed; their lines in %s tell why", s->nr_failed, s->nr_done, s->file.path);
         return STATUS_FAILED;
@@ -183,8 +193,9 @@ static int do_runs(struct sweep *s)
 
 static int sweep(struct sweep *s)
 {
-    if (sweep_file_open(&s->file, s->options.path, s->options.retry_failed) < 0)
-        return STATUS_BAD_INPUT;
+    int err = sweep_file_open(&s->file, s->options.path, s->options.retry_failed);
+    if (err)
+        return err == -EINVAL ? STATUS_BAD_INPUT : STATUS_HOST; /* what is in it, or that it cannot be had */
     if (find_todo(s) < 0)
         return STATUS_HOST;
     return s->options.dry_run ? print_commands(s) : do_runs(s);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "vmm/json_text.h"
 #include "vmm/table.h"
+#include "vmm/wrap.h"
 
 /* Is this the first row of its section? */
 static bool row_opens_section(const struct table *t, unsigned row)
@@ -21,39 +22,31 @@ static const char *cell_text(const struct table_cell *c, const char *empty)
 
 /* 1. Text. */
 
-/* Columns on a terminal of a UTF-8 text: one for each character (none of ours is wide). */
-static int width_of(const char *text)
-{
-    int width = 0;
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
 static int widest(int a, int b)
 {
     return a > b ? a : b;
 }
 
+/* Sections have their lines for themselves. */
 static int width_of_names(const struct table *t)
 {
     int width = 0;
     for (unsigned row = 0; row < t->nr_rows; row++)
-        width = widest(width, widest(width_of(t->rows[row].section), 2 + width_of(t->rows[row].name)));
+        width = widest(width, 2 + wrap_columns(t->rows[row].name));
     return width;
 }
 
 static int width_of_column(const struct table *t, unsigned column)
 {
-    int width = widest(7, width_of(t->columns[column]));
+    int width = widest(7, wrap_columns(t->columns[column]));
     for (unsigned row = 0; row < t->nr_rows; row++)
-        width = widest(width, width_of(t->rows[row].cells[column].text));
+        width = widest(width, wrap_columns(t->rows[row].cells[column].text));
     return width;
 }
 
 static void print_padded(FILE *to, const char *text, int width, bool to_the_right)
 {
-    int blanks = width - width_of(text);
+    int blanks = width - wrap_columns(text);
     fprintf(to, "%*s%s%*s", to_the_right ? blanks : 0, "", text, to_the_right ? 0 : blanks, "");
 }
 
@@ -83,14 +76,17 @@ void table_print_text(const struct table *t, const char *title, FILE *to)
     int names = width_of_names(t);
     if (title)
         fprintf(to, "%s\n\n", title);
-    print_header(t, names, to);
+    if (t->nr_rows)
+        print_header(t, names, to);
     for (unsigned row = 0; row < t->nr_rows; row++) {
         if (row_opens_section(t, row))
             fprintf(to, "%s\n", t->rows[row].section);
         print_row(t, row, names, to);
     }
+    if (t->nr_rows && t->nr_notes)
+        fputc('\n', to);
     for (unsigned i = 0; i < t->nr_notes; i++)
-        fprintf(to, "%s%s\n", i == 0 ? "\n" : "", t->notes[i]);
+        wrap_text(to, t->notes[i]);
 }
 
 /* 2. Markdown. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "vmm/error.h"
 #include "vmm/options.h"
+#include "vmm/same_file.h"
 #include "vmm/trace_command.h"
 #include "vmm/trace_diagram.h"
 
@@ -26,41 +27,41 @@ struct trace_options {
 static void print_help(void)
 {
     fputs("Usage: faultvisor trace [OPTION]... FILE\n"
-          "Draw page faults of a run that 'faultvisor run --trace FILE' recorded, step by step: who was at "
-          "work, and\n"
-          "what went from whom to whom. Without options, the typical fault of each class: of those with the "
-          "most\n"
-          "common number of exits, the one that took the median time.\n"
+          "Draw page faults of a run that 'faultvisor run --trace FILE' recorded, step by\n"
+          "step: who was at work, and what went from whom to whom. Without options, the\n"
+          "typical fault of each class: of those with the most common number of exits, the\n"
+          "one that took the median time.\n"
           "\n"
           "  -f, --fault NUMBER    this fault; they are counted from 1\n"
           "  -c, --class CLASS     only the typical fault of this class: minor, major, cow,\n"
           "                        protection, hidden (only the shadow had it)\n"
           "      --svg OUT.svg     draw into this file instead of the terminal\n"
-          "  -l, --list            one line for each fault instead, with --class of that class only\n"
+          "  -l, --list            one line for each fault instead, with --class of that\n"
+          "                        class only\n"
           "\n"
-          "Marked (told) is what the guest kernel told of itself, (inferred) what follows from what it did.\n"
+          "Marked (told) is what the guest kernel told of itself, (inferred) what follows\n"
+          "from what it did.\n"
           "\n"
-          "The file is in Trace Event Format: it opens in https://ui.perfetto.dev and chrome://tracing, too. "
-          "Times are\n"
-          "microseconds since faultvisor started. otherData: version, mode, substrate, program. Threads "
-          "(tid) are the\n"
-          "lanes: 1 program, 2 guest kernel, 3 monitor, 4 VMM, 5 disk. Events by category (cat):\n"
-          "  exit      from a return of KVM_RUN to the next call. name: the cause; account: what it is "
-          "charged to;\n"
-          "            from, to: the lanes that ran before and after; fault: the number of the fault that "
-          "pays for it;\n"
-          "            instruction: what trapped (mov-to-cr3, iret, out ...); port: of in and out; "
-          "hypercalls\n"
-          "  fault     from the trap until the program goes on. class, exits, address, access, error (the "
-          "CPU's\n"
-          "            error code), rip; stopped: the program or the run ended before\n"
-          "  step      an instant in a fault. name: the step; source: told or inferred, if not seen by the "
-          "VMM\n"
+          "The file is in Trace Event Format: it opens in https://ui.perfetto.dev and\n"
+          "chrome://tracing, too. Times are microseconds since faultvisor started.\n"
+          "otherData: version, mode, substrate, program. Threads (tid) are the lanes:\n"
+          "1 program, 2 guest kernel, 3 monitor, 4 VMM, 5 disk. Events by category (cat):\n"
+          "  exit      from a return of KVM_RUN to the next call. name: the cause; account:\n"
+          "            what it is charged to; from, to: the lanes that ran before and\n"
+          "            after; fault: the number of the fault that pays for it;\n"
+          "            instruction: what trapped (mov-to-cr3, iret, out ...); port: of in\n"
+          "            and out; hypercalls\n"
+          "  fault     from the trap until the program goes on. class, exits, address,\n"
+          "            access, error (the CPU's error code), rip; stopped: the program or\n"
+          "            the run ended before\n"
+          "  step      an instant in a fault. name: the step; source: told or inferred, if\n"
+          "            not seen by the VMM\n"
           "  run       the guest kernel ran, with the monitor and KVM on the way\n"
           "  disk      a disk notification was worked on. requests: how many\n"
-          "  monitor   what the monitor does before the guest goes on: stores to page tables, flushes, a new "
-          "root\n"
-          "  activity  the boot, a system call, a timer's tick, an exception: with the exits charged to it\n"
+          "  monitor   what the monitor does before the guest goes on: stores to page\n"
+          "            tables, flushes, a new root\n"
+          "  activity  the boot, a system call, a timer's tick, an exception: with the\n"
+          "            exits charged to it\n"
           "  trace     a pause in which events were written to the file\n",
           stdout);
 }
@@ -228,6 +229,8 @@ int trace_command(int argc, char **argv)
     int end = parse(&o, argc, argv);
     if (end)
         return end - 1;
+    if (o.svg && same_file_refuse("--svg", o.svg, o.file, "the trace") < 0)
+        return STATUS_USAGE;
     setlocale(LC_CTYPE, "");
     if (o.list)
         return list_faults(&o);

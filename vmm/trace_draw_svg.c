@@ -99,7 +99,7 @@ static void write_arrow(const struct diagram_row *row, FILE *to, int y, const ch
     int from = lane_x(row->from) + 4 * sign, end = lane_x(row->to) - 4 * sign;
     fprintf(to, "<path class=\"arrow\" d=\"M%d %dH%d\"/>\n", from, y, end - 6 * sign);
     fprintf(to, "<path class=\"head\" d=\"M%d %dl%d -4v8z\"/>\n", end, y, -8 * sign);
-    write_text(to, (from + end) / 2, y - 6, "label", "middle", text);
+    write_text(to, (from + end) / 2, y - 8, "label", "middle", text);
     int monitor = lane_x(LANE_MONITOR);
     if (row->by_monitor && (monitor - from) * sign > 0 && (end - monitor) * sign > 0)
         fprintf(to, "<circle class=\"dot\" cx=\"%d\" cy=\"%d\" r=\"4\"/>\n", monitor, y);

@@ -266,10 +266,10 @@ int trace_read(const char *path, struct trace_origin *origin, trace_visitor *vis
         while (!err && json_stream_take(&s, ','));
     if (!err && !json_stream_take(&s, '}'))
         err = json_stream_fail(&s, "it ends in the middle");
-    if (!err && json_stream_peek(&s) != EOF)
-        err = json_stream_fail(&s, "something comes after its end");
     if (!err && !origin->mode[0])
         err = json_stream_fail(&s, "it is not a trace of faultvisor run --trace");
+    if (!err && json_stream_peek(&s) != EOF)
+        err = json_stream_fail(&s, "something comes after its end");
     json_stream_close(&s);
     return err;
 }
