@@ -62,8 +62,7 @@ int shadow_init(struct shadow *s)
     s->heads = carve(&at, heads_bytes);
     s->frames = carve(&at, s->nr_pfns * sizeof *s->frames);
     s->buckets = carve(&at, buckets_bytes);
-    memset(s->links, 0xff, links_bytes); /* NONE everywhere */
-    memset(s->heads, 0xff, heads_bytes);
+    memset(s->heads, 0xff, heads_bytes); /* NONE everywhere; of links, when a page is made */
     memset(s->buckets, 0xff, buckets_bytes);
     s->bucket_mask = nr_buckets(s->nr_frames) - 1;
     s->paging = (struct guest_paging){ .frame = s->ops->guest_frame, .ctx = s->ctx, .root = pfn(NO_FRAME) };

@@ -157,8 +157,13 @@ void shadow_sync_entry(struct shadow *s, struct shadow_page *p, unsigned index, 
         sync_link(s, p, index, entry, e);
 }
 
+/* Most entries of most tables are absent, and were: then there is nothing to do. */
 void shadow_sync_page(struct shadow *s, struct shadow_page *p)
 {
+    const uint64_t *table = page_table(s, p);
+    const uint64_t *guest = p->direct ? NULL : s->ops->guest_frame(s->ctx, p->pfn);
+
     for (unsigned i = 0; i < PT_ENTRIES; i++)
-        shadow_sync_entry(s, p, i, WHEN_FREE);
+        if (table[i] || !guest || guest[i] & PTE_PRESENT)
+            shadow_sync_entry(s, p, i, WHEN_FREE);
 }

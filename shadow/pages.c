@@ -137,6 +137,7 @@ struct shadow_page *shadow_page_create(struct shadow *s, struct page_key k, enum
         return NULL;
     note_return(s, k);
     p = take_free(s);
+    memset(&s->links[slot_of(s, p, 0)], 0xff, PT_ENTRIES * sizeof s->links[0]); /* NONE everywhere */
     *p = (struct shadow_page){
         .pfn = k.pfn, .level = k.level, .role = k.role, .direct = k.direct, .used = true
     };
