@@ -59,11 +59,24 @@ START_TEST(every_option_is_taken)
     ck_assert_str_eq(o.swap, "1M");
     ck_assert_str_eq(o.policy, "lru");
     ck_assert_uint_eq(o.seed, 9);
-    ck_assert(o.stats && o.audit && o.quiet);
+    ck_assert(o.stats && o.audit_exits == 509 && o.quiet);
     ck_assert_str_eq(o.stats_json, "j");
     ck_assert_uint_eq(o.timeout_s, 5);
     ck_assert_str_eq(o.disk_error, "1-2");
     ck_assert_int_eq(o.argc, 3);
+}
+END_TEST
+
+START_TEST(audits_come_as_often_as_is_said)
+{
+    ck_assert_int_eq(parse("run -- p"), 0);
+    ck_assert_uint_eq(o.audit_exits, 0);
+    ck_assert_int_eq(parse("run --audit -- p"), 0);
+    ck_assert_uint_eq(o.audit_exits, 509);
+    ck_assert_int_eq(parse("run --audit=1 -- p"), 0);
+    ck_assert_uint_eq(o.audit_exits, 1);
+    ck_assert_int_eq(parse("run --audit=0 -- p"), STATUS_USAGE + 1);
+    ck_assert_int_eq(parse("run --audit=often -- p"), STATUS_USAGE + 1);
 }
 END_TEST
 
@@ -153,6 +166,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_add_test(t, a_program_alone_gets_the_defaults);
     tcase_add_test(t, every_option_is_taken);
+    tcase_add_test(t, audits_come_as_often_as_is_said);
     tcase_add_test(t, options_of_the_program_are_left_to_it);
     tcase_add_loop_test(t, wrong_words_are_refused_with_the_reason, 0, sizeof(refused) / sizeof(refused[0]));
     tcase_add_loop_test(t, what_is_written_is_not_what_is_read, 0, sizeof(same_files) / sizeof(same_files[0]));

@@ -329,12 +329,11 @@ static bool passes_monitor(enum exit_cause cause)
            cause != EXIT_TABLE_STORE;
 }
 
-#define EXITS_PER_AUDIT 509 /* a prime, so that no rhythm of a guest's hides from it */
 
 /* The first disagreement ends the run. */
 static void audit_now_and_then(struct vmm *v)
 {
-    if (!v->options->audit || v->ledger.exits % EXITS_PER_AUDIT || !v->mode->audit(v))
+    if (!v->options->audit_exits || v->ledger.exits % v->options->audit_exits || !v->mode->audit(v))
         return;
     v->audit_failed = true;
     domain_crash(&v->domain, "the audit found what it should not at exit %llu", (unsigned long long)v->ledger.exits);

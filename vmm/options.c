@@ -17,6 +17,7 @@
 
 #define DEFAULT_SHADOW (4ull << 20)
 #define LEAST_SHADOW   (128ull << 10)
+#define DEFAULT_AUDIT  509 /* a prime, so that no rhythm of a guest's hides from it */
 #define MOST_SHADOW    (256ull << 20)
 
 enum { OPT_SEED = 256, OPT_STATS, OPT_STATS_JSON, OPT_AUDIT, OPT_DISK_ERROR, OPT_TRACE, OPT_SHADOW_MEMORY };
@@ -33,7 +34,7 @@ const struct option options_long[] = {
     { "stats-json", required_argument, NULL, OPT_STATS_JSON },
     { "trace", required_argument, NULL, OPT_TRACE },
     { "shadow-memory", required_argument, NULL, OPT_SHADOW_MEMORY },
-    { "audit", no_argument, NULL, OPT_AUDIT },
+    { "audit", optional_argument, NULL, OPT_AUDIT },
     { "timeout", required_argument, NULL, 't' },
     { "disk-error", required_argument, NULL, OPT_DISK_ERROR },
     { "quiet", no_argument, NULL, 'q' },
@@ -77,8 +78,8 @@ void options_print_help(void)
         "  -q, --quiet          do not pass on the guest kernel's messages\n"
         "\n"
         "For tests:\n"
-        "      --audit          recount the guest's page tables at the end, and now and\n"
-        "                       then; a difference is status 70\n"
+        "      --audit[=EXITS]  recount the guest's page tables at the end, and every so\n"
+        "                       many exits (509); a difference is status 70\n"
         "      --disk-error A-B\n"
         "                       reading sectors A to B of the disk fails\n"
         "  -t, --timeout SECONDS\n"
@@ -199,8 +200,13 @@ static bool take_option(struct options *o, int option, const char *value)
     case OPT_SHADOW_MEMORY:
         return parse_shadow_memory(value, &o->shadow_bytes);
     case OPT_AUDIT:
-        o->audit = true;
-        return true;
+        if (value && !parse_number("audit", value, UINT32_MAX, &number))
+            return false;
+        o->audit_exits = value ? number : DEFAULT_AUDIT;
+        if (o->audit_exits)
+            return true;
+        fail(0, "--audit=0: expected after how many exits, from 1 on; without --audit there is none");
+        return false;
     case OPT_DISK_ERROR:
         o->disk_error = value;
         return parse_sectors(value);

@@ -29,7 +29,7 @@ struct options {
     const char *stats_json;   /* file, or NULL */
     const char *trace;        /* file, or NULL */
     bool stats;
-    bool audit;
+    uint64_t audit_exits;     /* recount after so many exits, and at the end; 0: never */
     bool quiet;
     unsigned timeout_s;       /* 0: none */
     int argc;                 /* the program and its arguments */

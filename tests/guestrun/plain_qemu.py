@@ -19,7 +19,7 @@ def reason_against():
 def is_for_it(stanza):
     about_faultvisor = any(stanza.get(key) for key in ("command", "signal", "bad", "json"))
     right_mode = ("fv" if stanza.get("kernel") else "pv") in stanza.words("modes", "pv")
-    return not about_faultvisor and right_mode and set(stanza.words("options")) <= {"--audit"}
+    return not about_faultvisor and right_mode and all(word.startswith("--audit") for word in stanza.words("options"))
 
 
 def script(case, sample):
