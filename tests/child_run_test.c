@@ -10,6 +10,7 @@
 #include "vmm/child_run.h"
 #include "vmm/error.h"
 #include "vmm/options.h"
+#include "tests/run_suite.h"
 
 #define MOST 8
 
@@ -225,9 +226,5 @@ int main(int argc, char **argv)
     tcase_add_test(t, signals_are_as_they_were_afterwards);
     Suite *s = suite_create("child_run");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

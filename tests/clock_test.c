@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include "vmm/clock.h"
+#include "tests/run_suite.h"
 
 #define MS 1000000ull
 
@@ -78,9 +79,5 @@ int main(void)
     tcase_add_test(t, a_tick_that_nobody_took_is_not_waited_for);
     tcase_add_test(t, a_stop_ends_the_wait);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -7,6 +7,7 @@
 #include "pv/abi.h"
 #include "vmm/clock.h"
 #include "vmm/console.h"
+#include "tests/run_suite.h"
 
 static char text[1 << 20]; /* more than a pipe holds */
 static int saved, ends[2];
@@ -66,9 +67,5 @@ int main(void)
     tcase_add_test(t, a_tick_of_the_guests_does_not);
     tcase_add_test(t, without_a_reader_it_fails);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "vmm/device_apic.h"
+#include "tests/run_suite.h"
 
 #define SPURIOUS 0xf0
 #define LINT0    0x350
@@ -108,9 +109,5 @@ int main(void)
     tcase_add_test(tests, accesses_that_are_no_register_are_refused);
     suite_add_tcase(suite, tests);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

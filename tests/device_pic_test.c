@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "vmm/device_pic.h"
+#include "tests/run_suite.h"
 
 static struct pic pic;
 
@@ -440,9 +441,5 @@ int main(void)
     tcase_add_test(t, random_use_serves_only_what_is_asked_and_not_masked);
     suite_add_tcase(s, t);
 
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

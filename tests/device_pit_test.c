@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "vmm/device_pit.h"
+#include "tests/run_suite.h"
 
 #define NS_PER_SECOND 1000000000ull
 
@@ -394,9 +395,5 @@ int main(void)
     tcase_add_test(t, random_use_does_no_harm);
     suite_add_tcase(s, t);
 
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

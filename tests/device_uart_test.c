@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "vmm/device_uart.h"
+#include "tests/run_suite.h"
 
 static struct uart uart;
 static char sent[256];
@@ -258,9 +259,5 @@ int main(void)
     tcase_add_test(t, accesses_beyond_the_registers_are_not_ours);
     suite_add_tcase(s, t);
 
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

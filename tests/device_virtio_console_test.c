@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "vmm/device_virtio_console.h"
+#include "tests/run_suite.h"
 
 #define MEMORY_BYTES 0x10000
 #define HOLE         0xc000 /* a page without memory */
@@ -346,9 +347,5 @@ int main(void)
     tcase_add_test(t, random_chains_do_no_harm);
     suite_add_tcase(s, t);
 
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

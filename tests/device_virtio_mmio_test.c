@@ -10,6 +10,7 @@
 
 #include "vmm/device_virtio_block.h"
 #include "vmm/disk.h"
+#include "tests/run_suite.h"
 
 #define MEMORY_BYTES 0x10000
 #define DESC         0x1000
@@ -439,9 +440,5 @@ int main(void)
     tcase_add_test(t, random_accesses_do_no_harm);
     suite_add_tcase(s, t);
 
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -9,6 +9,7 @@
 
 #include "vmm/disk.h"
 #include "vmm/error.h"
+#include "tests/run_suite.h"
 
 static char directory[] = "/tmp/disk_test.XXXXXX";
 static char path[64], other_path[64];
@@ -424,9 +425,5 @@ int main(void)
     tcase_add_test(t, a_bad_range_of_injected_errors_is_refused);
     suite_add_tcase(s, t);
 
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "vmm/error.h" /* after check.h, whose macro fail it removes */
+#include "tests/run_suite.h"
 
 static char said[2048];
 
@@ -66,9 +67,5 @@ int main(void)
     tcase_add_test(t, a_text_that_is_too_long_is_cut_and_keeps_the_reason);
     suite_add_tcase(s, t);
 
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -1,6 +1,7 @@
 /* Delivery through the guest's own IDT, and what goes wrong on the way. */
 #include <stddef.h>
 #include "fv_machine.h"
+#include "tests/run_suite.h"
 
 #define ERROR_EXTERNAL 1
 #define ERROR_IDT      2
@@ -463,9 +464,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite());
 }

@@ -1,6 +1,7 @@
 /* Each privileged instruction on a virtual CPU: done right, and done wrong. */
 #include <x86intrin.h>
 #include "fv_machine.h"
+#include "tests/run_suite.h"
 
 /* Control registers. */
 
@@ -610,9 +611,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite());
 }

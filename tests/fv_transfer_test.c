@@ -1,5 +1,6 @@
 /* What changes CS or another segment register: returns, system calls, software interrupts, loads. */
 #include "fv_machine.h"
+#include "tests/run_suite.h"
 
 static const uint8_t iretq[] = { 0x48, 0xcf }, iretd[] = { 0xcf };
 
@@ -596,9 +597,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite());
 }

@@ -6,6 +6,7 @@
 #include "guest_fake.h"
 #include "kernel.h"
 #include "tar_header.h"
+#include "tests/run_suite.h"
 
 #define MAX_SECTORS 20000
 
@@ -462,9 +463,5 @@ int main(void)
 
     Suite *s = suite_create("guest archive");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -5,6 +5,7 @@
 #include "command_line.h"
 #include "kernel.h"
 #include "pv/abi.h"
+#include "tests/run_suite.h"
 
 static struct command_line c;
 
@@ -114,9 +115,5 @@ int main(void)
     tcase_add_test(t, a_word_too_many_is_refused);
     tcase_add_test(t, a_line_without_an_end_is_read_no_further_than_there_is_room);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -7,6 +7,7 @@
 #include "elf_image.h"
 #include "guest_fake_cpu.h"
 #include "kernel.h"
+#include "tests/run_suite.h"
 
 static unsigned char *on_disk;
 static struct file file = { .path = "prog", .start_sector = 8, .size_bytes = FAKE_IMAGE_BYTES };
@@ -244,9 +245,5 @@ int main(void)
     tcase_add_test(t, what_is_accepted_lies_within_bounds);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

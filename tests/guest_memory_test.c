@@ -5,6 +5,7 @@
 #include "guest_audit.h"
 #include "guest_fake.h"
 #include "kernel.h"
+#include "tests/run_suite.h"
 
 #define BASE       0x400000ull
 #define FAR        0x7f0000000000ull
@@ -842,9 +843,5 @@ int main(void)
 
     Suite *s = suite_create("guest memory");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -12,6 +12,7 @@
 #include "guest_fake.h"
 #include "kernel.h"
 #include "swap.h"
+#include "tests/run_suite.h"
 
 #define ZONES      4
 #define ZONE_PAGES 100
@@ -354,9 +355,5 @@ int main(void)
 
     Suite *s = suite_create("guest memory, random streams");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

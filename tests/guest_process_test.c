@@ -10,6 +10,7 @@
 #include "kernel.h"
 #include "schedule.h"
 #include "x86_cpu.h"
+#include "tests/run_suite.h"
 
 #define WNOHANG   1
 #define STATUS_AT (FAKE_BSS + 8)
@@ -515,9 +516,5 @@ int main(void)
     tcase_add_test(t, no_argument_is_too_strange);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

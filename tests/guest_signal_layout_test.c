@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <ucontext.h>
 #include "signal_frame.h"
+#include "tests/run_suite.h"
 
 #define CONTEXT(field) offsetof(struct signal_context, field)
 #define INFO(field)    offsetof(struct signal_info_block, field)
@@ -113,9 +114,5 @@ int main(void)
     tcase_add_test(t, the_information_is_a_siginfo);
     tcase_add_test(t, numbers_are_the_hosts_own);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

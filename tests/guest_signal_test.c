@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "signal_frame.h"
 #include "x86_cpu.h"
+#include "tests/run_suite.h"
 
 #define HANDLER   0x401100ull
 #define RESTORER  0x401200ull
@@ -442,9 +443,5 @@ int main(void)
     tcase_add_test(t, a_parent_that_ignores_the_end_of_children_gets_no_zombies);
     tcase_add_test(t, a_pause_ends_with_a_handler);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -15,6 +15,7 @@
 #include "vmm/error.h"
 #include "vmm/kernel_image.h"
 #include "pv/abi.h"
+#include "tests/run_suite.h"
 
 #define MEMORY     (16ull << 20)
 #define TEXT_GPA   0x100000ull
@@ -641,9 +642,5 @@ int main(void)
     tcase_add_loop_test(t, a_directory_or_device_is_not_a_kernel, 0, 2);
     suite_add_tcase(s, t);
 
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

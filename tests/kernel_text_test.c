@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tests/run_suite.h"
 
 /* A platform that keeps what is written. */
 static char written[16384];
@@ -221,9 +222,5 @@ int main(void)
     tcase_add_test(c, memset_and_memcpy_touch_just_what_they_should);
     tcase_add_test(c, comparisons_agree_with_the_c_library);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "vmm/ledger.h"
+#include "tests/run_suite.h"
 
 static struct ledger l;
 
@@ -373,9 +374,5 @@ int main(void)
     tcase_add_test(t, a_ledger_that_missed_a_run_is_not_closed);
     Suite *s = suite_create("ledger");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

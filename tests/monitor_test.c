@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "vmm/monitor_layout.h"
+#include "tests/run_suite.h"
 
 #define NR_MFNS 2048
 #define SLOT    510
@@ -322,9 +323,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite());
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "vmm/error.h"
 #include "vmm/options.h"
+#include "tests/run_suite.h"
 
 static struct options o;
 static char told[512];
@@ -173,9 +174,5 @@ int main(void)
     tcase_add_test(t, help_is_asked_for_and_is_no_error);
     Suite *s = suite_create("options");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

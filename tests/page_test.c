@@ -9,6 +9,7 @@
 #include "vmm/html.h"
 #include "vmm/page_write.h"
 #include "vmm/svg_parts.h"
+#include "tests/run_suite.h"
 
 static struct page_data d;
 static char told[1024];
@@ -375,9 +376,5 @@ int main(void)
     tcase_add_loop_test(t, large_numbers_are_short, 0, sizeof(numbers) / sizeof(numbers[0]));
     Suite *s = suite_create("page");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tests/run_suite.h"
 
 enum { MAX_SENT = 4096 };
 
@@ -186,9 +187,5 @@ int main(void)
     tcase_add_test(c, what_was_sent_with_a_return_is_not_sent_again);
     tcase_add_test(c, a_refused_request_is_named_by_a_panic_that_can_send_its_message);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -15,6 +15,7 @@
 #include "pv/pv.h"
 #include "x86_cpu.h"
 #include "x86_paging.h"
+#include "tests/run_suite.h"
 
 enum {
     NR_MFNS = 64,
@@ -356,14 +357,4 @@ static inline bool snapshot_matches(const struct snapshot *s, const struct machi
     struct pv_frame_info now[NR_MFNS];
     frames_copy(now, m);
     return !memcmp(s->frames, now, sizeof(now)) && !memcmp(s->memory, m->memory, sizeof(s->memory));
-}
-
-/* The suite's main. */
-static inline int run_suite(Suite *s)
-{
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

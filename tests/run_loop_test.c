@@ -10,6 +10,7 @@
 #include "vmm/error.h"
 #include "vmm/monitor_layout.h"
 #include "vmm/vmm.h"
+#include "tests/run_suite.h"
 
 #define NR_FRAMES 256
 
@@ -208,9 +209,5 @@ int main(void)
     tcase_add_test(t, a_run_that_fails_is_the_hosts_failure_and_is_counted);
     tcase_add_test(t, an_exit_that_no_guest_asks_for_ends_the_domain);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -2,6 +2,7 @@
  */
 #include <check.h>
 #include "shadow_machine.h"
+#include "tests/run_suite.h"
 
 #define KERNEL_BITS (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY)
 #define USER_BITS   (KERNEL_BITS | PTE_USER)
@@ -393,11 +394,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite());
 }

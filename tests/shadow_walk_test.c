@@ -4,6 +4,7 @@
 #include <check.h>
 #include "shadow_machine.h"
 #include "shadow_model.h"
+#include "tests/run_suite.h"
 
 #define GVA        0x0000123456789abcull
 #define PAGE_FRAME 9ull
@@ -307,11 +308,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite());
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "vmm/size.h"
+#include "tests/run_suite.h"
 
 static const struct {
     const char *text;
@@ -91,9 +92,5 @@ int main(void)
     tcase_add_loop_test(t, what_does_not_fit_is_told_from_garbage, 0, COUNT(too_large));
     suite_add_tcase(s, t);
 
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

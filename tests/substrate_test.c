@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "tests/run_suite.h"
 
 static char root[] = "/tmp/substrate_test.XXXXXX";
 
@@ -175,8 +176,6 @@ int main(void)
 {
     Suite *suite = suite_create("substrate");
     TCase *tc = tcase_create("find");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tc, make_root, remove_root);
     tcase_add_test(tc, kvm_amd_with_npt_is_svm);
@@ -196,8 +195,5 @@ int main(void)
     tcase_add_test(tc, a_name_is_told_about_by_its_name);
     tcase_add_test(tc, this_machine_has_a_name_that_stays);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -13,6 +13,7 @@
 #include "vmm/shell_quote.h"
 #include "vmm/sweep_file.h"
 #include "vmm/sweep_options.h"
+#include "tests/run_suite.h"
 
 static struct sweep_options o;
 static struct sweep_file file;
@@ -394,9 +395,5 @@ int main(void)
     tcase_add_loop_test(t, a_shell_reads_a_quoted_word_as_it_was, 0, sizeof(quotes) / sizeof(quotes[0]));
     Suite *s = suite_create("sweep");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -1,6 +1,7 @@
 /* Tables in each format, held against golden files; the table of two recorded runs. */
 #include "golden.h"
 #include "vmm/run_table.h"
+#include "tests/run_suite.h"
 
 static struct table t;
 static char *text;
@@ -214,9 +215,5 @@ int main(void)
     tcase_add_test(c, json_that_is_no_run_makes_no_rows);
     Suite *s = suite_create("table");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "vmm/time_histogram.h"
+#include "tests/run_suite.h"
 
 static struct time_histogram h;
 
@@ -63,9 +64,5 @@ int main(void)
     tcase_add_test(t, the_median_does_not_mind_a_few_slow_ones);
     Suite *s = suite_create("time histogram");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

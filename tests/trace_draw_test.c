@@ -11,6 +11,7 @@
 #include "vmm/error.h"
 #include "vmm/json_stream.h"
 #include "vmm/trace_diagram.h"
+#include "tests/run_suite.h"
 
 #define RECORDED "tests/golden/trace-pv.json"
 
@@ -445,9 +446,5 @@ int main(void)
     Suite *s = suite_create("trace_draw");
     suite_add_tcase(s, pictures);
     suite_add_tcase(s, files);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

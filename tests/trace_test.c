@@ -9,6 +9,7 @@
 #include "vmm/clock.h"
 #include "vmm/error.h"
 #include "vmm/trace.h"
+#include "tests/run_suite.h"
 
 /* 1. The order. */
 
@@ -463,9 +464,5 @@ int main(void)
     Suite *s = suite_create("trace");
     suite_add_tcase(s, order);
     suite_add_tcase(s, recording);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

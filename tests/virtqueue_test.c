@@ -12,6 +12,7 @@
 
 #include "vmm/block_request.h"
 #include "vmm/error.h"
+#include "tests/run_suite.h"
 
 #define NR_PAGES   64
 #define HOLE_PAGE  40 /* no memory */
@@ -713,9 +714,5 @@ int main(void)
     tcase_add_test(t, random_hostile_rings_do_no_harm);
     suite_add_tcase(s, t);
 
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "vmm/wrap.h"
+#include "tests/run_suite.h"
 
 static char *text;
 static size_t bytes;
@@ -89,9 +90,5 @@ int main(void)
     tcase_add_test(t, a_short_text_is_itself);
     Suite *s = suite_create("wrap");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }
