@@ -45,12 +45,14 @@ class Faults(unittest.TestCase):
         self.assertIsNone(faults.bare_ns("fv", {"page-fault": 1, "disk-notify": 1}, BARE))
 
     def test_a_ratio_is_of_one_round(self):
-        row = faults.rows([BARE, BARE], {"minor": ([220.0, 440.0], stats(600), stats(100))})["minor"]
+        row = faults.rows([BARE, BARE], {"minor": ([[900.0, 900.0, 220.0, 220.0], [1000.0, 900.0, 440.0, 440.0]], stats(600),
+                                                stats(100))})["minor"]
         self.assertEqual(row["exits"], 2)
         self.assertEqual(row["efficiency"], {"median": 1.5, "min": 1.0, "max": 2.0, "n": 2})
+        self.assertEqual(row["ns_new_frames"]["median"], 950)
 
     def test_a_mode_whose_faults_make_no_exit_has_times_only(self):
-        row = faults.rows([BARE], {"minor": ([5.0], stats(0), stats(0))})["minor"]
+        row = faults.rows([BARE], {"minor": ([[9.0, 9.0, 5.0]], stats(0), stats(0))})["minor"]
         self.assertEqual((row["exits"], "efficiency" in row), (0, False))
 
     def test_a_class_that_cannot_be_had_has_the_reason(self):
@@ -83,7 +85,7 @@ def found():
     row = {"count": 9, "p10_ns": 900, "median_ns": 1000, "p90_ns": 1100}
     host_faults = {way: row for way in (*tables.HOST_WAYS, "dirty")}
     host_faults["userfaultfd-sigbus"] = {"reason": "userfaultfd: Operation not permitted"}
-    fault = {"exits": 2.0, "ns": summary_of(250000), "median_ns_inside": 120000, "bare_ns": 220000,
+    fault = {"exits": 2.0, "ns": summary_of(250000), "ns_new_frames": summary_of(280000), "median_ns_inside": 120000, "bare_ns": 220000,
              "efficiency": summary_of(1.136)}
     return {"faultvisor": "0", "substrate": "PVM", "kvm": "usable", "quick": False,
             "conditions": {"cpus": 2, "load": 0.0, "first": True, "kernel": "6.1"},

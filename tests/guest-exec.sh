@@ -14,8 +14,8 @@
 #                       status comes last: without it there is no result
 #
 # Environment: FAULTVISOR, DISKS (a folder); SLOWER multiplies the limits; BRIEF=1 drops output of more than a page, leaving its sum;
-# GUARD, words before each run, to end it when this script is killed; SEND=1 prints each result as a line, too: result CASE and
-# its folder as a compressed tar archive in base 64.
+# GUARD, words before each run, to end it when this script is killed; SEND=1 prints the results as lines, too: results and
+# the folders of some cases as a compressed tar archive in base 64; BATCH, how many cases a line (1).
 set -u
 
 plan=$1
@@ -38,12 +38,31 @@ make_disks() {
     done
 }
 
+# What the cases since the last time have left: the sum of what each printed, and last its status. The tools are started once
+# for all of them.
+finish_cases() {
+    [ "$ended" ] || return 0
+    # shellcheck disable=SC2086 # names of cases, without spaces
+    (cd "$results" && printf '%s/stdout\n' $ended | tee .names | xargs md5sum >.sums && # which costs a fifth of SHA-256
+        xargs wc -c <.names >.sizes)
+    while read -r sum file && read -r bytes _ <&3; do
+        echo "$sum $bytes" >"$results/$file.sum"
+        [ "${BRIEF:-0}" = 0 ] || [ "$bytes" -le 4096 ] || rm "$results/$file"
+    done <"$results/.sums" 3<"$results/.sizes"
+    for name in $ended; do
+        read -r status <"$results/$name/ended"
+        echo "$status" >"$results/$name/status"
+    done
+    # shellcheck disable=SC2086
+    [ "${SEND:-0}" = 0 ] || echo "results $(tar -C "$results" -czf - $ended | base64 -w 0)"
+    ended=
+}
+
 run_case() {
     name=$1
     read -r limit <"$plan/limits/$name"
     RESULT=$results/$name
-    rm -rf "$RESULT"
-    mkdir -p "$RESULT"
+    mkdir "$RESULT" 2>/dev/null || { rm -rf "$RESULT" && mkdir "$RESULT"; }
     set_uptime
     start=$uptime
     # shellcheck disable=SC2086 # GUARD is words
@@ -52,15 +71,15 @@ run_case() {
     status=$?
     set_uptime
     echo "$start $uptime" >"$RESULT/uptimes"
-    bytes=$(wc -c <"$RESULT/stdout")
-    sum=$(md5sum <"$RESULT/stdout") # which costs a fifth of SHA-256
-    echo "${sum%% *} $((bytes))" >"$RESULT/stdout.sum"
-    [ "${BRIEF:-0}" = 0 ] || [ "$bytes" -le 4096 ] || rm "$RESULT/stdout"
-    echo $status >"$RESULT/status"
+    echo $status >"$RESULT/ended"
     echo "ran $name, status $status, from $start to $uptime"
-    [ "${SEND:-0}" = 0 ] || echo "result $name $(tar -C "$results" -czf - "$name" | base64 -w 0)"
+    ended="$ended $name"
+    # shellcheck disable=SC2086
+    set -- $ended
+    [ $# -lt "${BATCH:-1}" ] || finish_cases
 }
 
+ended=
 mkdir -p "$results" "$DISKS"
 for word in "$@"; do
     case $word in
@@ -78,3 +97,4 @@ for word in "$@"; do
         ;;
     esac
 done
+finish_cases

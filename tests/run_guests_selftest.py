@@ -411,11 +411,11 @@ shift
         self.assertTrue(out.endswith("0 passed, 3 failed, 0 skipped\n"), out)
 
     WORKS_OFF = """cd "$job"; ln -s "$plan" plan
-env PATH="%s:$PATH" sh -c 'shift 6; SEND=1 DISKS=$PWD/disks FAULTVISOR=faultvisor exec "$@"' x "$@"
+env PATH="%s:$PATH" sh -c 'shift 7; SEND=1 DISKS=$PWD/disks FAULTVISOR=faultvisor exec "$@"' x "$@"
 """
 
     def test_what_came_out_of_a_machine_that_dies_counts(self):
-        out, status = self.nested((self.WORKS_OFF % self.build).rstrip() + """ | sed 's/^result .*lru .\\{40\\}/&!/'
+        out, status = self.nested((self.WORKS_OFF % self.build).rstrip() + """ | sed '/^ran .*lru/{n;s/^results .\\{40\\}/&!/}'
 echo 'nested: the machine died' >&2
 exit 101
 """)
@@ -424,6 +424,15 @@ exit 101
         self.assertIn("FAIL greeting.pv.lru svm", out)
         self.assertEqual(out.count("nested: the machine died"), 1)
         self.assertTrue(out.endswith("2 passed, 1 failed, 0 skipped\n"), out)
+
+    def test_results_come_out_in_batches(self):
+        out, status = self.nested((self.WORKS_OFF % self.build).replace("SEND=1", "SEND=1 BATCH=2").rstrip() + """ >out
+grep -c ^results out >>%s/lines
+cat out
+""" % self.build)
+        self.assertEqual(status, 0, out)
+        self.assertTrue(out.endswith("3 passed, 0 failed, 0 skipped\n"), out)
+        self.assertEqual(self.read("lines"), "1\n1\n")  # two cases, and one
 
     def test_several_places_in_one_call_have_one_total(self):
         out, status = self.nested(self.WORKS_OFF % self.build, "--on", "svm", "--on", "local")
@@ -438,8 +447,8 @@ exit 101
             with tarfile.open(fileobj=blob, mode="w:gz") as archive:
                 archive.addfile(tarfile.TarInfo(name))
             packed = base64.b64encode(blob.getvalue()).decode()
-            self.assertFalse(run_guests.machines.unpack_result(packed, "run", os.path.join(self.build, "results")))
-        self.assertFalse(run_guests.machines.unpack_result("", "run", self.build))
+            self.assertFalse(run_guests.machines.unpack_results(packed, {"run"}, os.path.join(self.build, "results")))
+        self.assertFalse(run_guests.machines.unpack_results("", {"run"}, self.build))
 
     def test_the_executor_needs_nothing_but_busybox(self):
         tools, here = os.path.join(self.build, "tools"), os.path.join(self.build, "kept")

@@ -70,13 +70,14 @@ def section_faults(found, form):
     for mode, classes in found["faults"].items():
         for name, f in classes.items():
             if "ns" not in f:
-                rows.append([f"{mode} {name}", f["reason"], "", "", "", ""])
+                rows.append([f"{mode} {name}", f["reason"], *[""] * 5])
                 continue
             rows.append([f"{mode} {name}", f"{f['exits']:.2f}", spread(f["ns"]),
+                         us(f["ns_new_frames"]["median"]),
                          us(f["median_ns_inside"]) if "median_ns_inside" in f else "",
                          us(f["bare_ns"]) if "bare_ns" in f else "",
                          "{median:.2f} ({min:.2f} to {max:.2f})".format(**f["efficiency"]) if "efficiency" in f else ""])
-    header = ["fault", "exits", "us, whole", "us, in the VMM's books", "us, its exits bare", "ratio"]
+    header = ["fault", "exits", "us, whole", "us, new frames", "us, in the VMM's books", "us, its exits bare", "ratio"]
     return table(header, rows, form) if rows else ""
 
 
@@ -109,7 +110,8 @@ def section_classic(found, form):
 
 
 NOTES = {
-    "faults": f"""A whole fault is timed by a loop in the guest: all its touches, over their number. The VMM's books begin when KVM_RUN
+    "faults": f"""A whole fault is timed by a loop in the guest: all its touches, over their number; in frames that the guest had in use
+before, or in new ones, which KVM and the host have to give the machine first. The VMM's books begin when KVM_RUN
 returns with the fault and end when the exit is handled that resumes the program; the way in and the way back, one bare
 exit, is not in them. The ratio is the whole fault over its exits' bare cost, each exit weighed by its own kind, measured
 right before; goal: at most {faults.GOAL} for minor faults.""",

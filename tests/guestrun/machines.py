@@ -101,17 +101,19 @@ class Local:
 
 
 class Nested:
-    """Some machines, each with its share of the cases; what a case leaves comes out as soon as it has ended.
+    """Some machines, each with its share of the cases; what they leave comes out a batch at a time: to send a result by itself
+    takes a machine half as long as to run the case.
     build/logs/SUBSTRATE/machine-N.log says what ran, and what else the machine had to say."""
     slower = 20
     memory_mib = 768
     timeout_s = 1500
+    batch = 8
 
     def __init__(self, on, build, plan, results, jobs, slots):
         self.on, self.build, self.plan, self.results, self.jobs, self.slots = on, build, plan, results, jobs, slots
 
     def _command(self, runs):
-        settings = [f"SLOWER={self.slower}", "BRIEF=1", "SEND=1", "FAULTVISOR=faultvisor", "DISKS=/job/disks"]
+        settings = [f"SLOWER={self.slower}", "BRIEF=1", "SEND=1", f"BATCH={self.batch}", "FAULTVISOR=faultvisor", "DISKS=/job/disks"]
         sample = sample_disk(self.on, self.build)
         return [os.path.join(REPO, "scripts", "nested"), "--on", self.on, "--build", self.build, "--memory",
                 str(self.memory_mib), "--timeout", str(self.timeout_s), "--file", f"{self.plan}=plan", "--file",
@@ -122,16 +124,16 @@ class Nested:
         """Follow the machine's output to its end. Returns the cases of which a run did not come out."""
         missing = {case.name: set(case.runs) for case in cases}
         for line in lines:
-            word, _, rest = line.partition(" ")
-            run, _, packed = rest.strip().partition(" ")
-            if word != "result":
+            word, _, packed = line.strip().partition(" ")
+            if word != "results":
                 progress.write(line)
                 progress.flush()
-            elif unpack_result(packed, run, self.results):
-                for case in [case for case in cases if run in missing[case.name]]:
-                    missing[case.name].discard(run)
-                    if not missing[case.name]:
-                        done(case, "")
+                continue
+            came = unpack_results(packed, set().union(*missing.values()), self.results)
+            for case in [case for case in cases if missing[case.name] & came]:
+                missing[case.name] -= came
+                if not missing[case.name]:
+                    done(case, "")
         return [case for case in cases if missing[case.name]]
 
     def _work_off(self, cases, done, log):
@@ -156,21 +158,22 @@ class Nested:
                     for n, share in enumerate(shares)])
 
 
-def unpack_result(packed, run, results):
-    """Put the files of a run, a tar archive as text, into results/RUN. False if it is not one: a machine that dies
-    may have cut it short."""
+def unpack_results(packed, runs, results):
+    """Put the files of some runs, a tar archive as text, into results/RUN. Returns those runs: none if it is no such archive
+    (a machine that dies may have cut it short), or has files of others than runs."""
     try:
         with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed, validate=True)), mode="r:gz") as archive:
             files = {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
     except (ValueError, tarfile.TarError, EOFError, OSError, zlib.error):
-        return False
-    if not all(os.path.dirname(name) == run for name in files) or os.path.basename(run) != run:
-        return False
-    os.makedirs(os.path.join(results, run), exist_ok=True)
+        return set()
+    came = {os.path.dirname(name) for name in files}
+    if not came <= runs:
+        return set()
     for name, data in files.items():
+        os.makedirs(os.path.join(results, os.path.dirname(name)), exist_ok=True)
         with open(os.path.join(results, name), "wb") as f:
             f.write(data)
-    return True
+    return came
 
 
 def place(on, build, plan, results, jobs, slots):
