@@ -20,7 +20,7 @@
 #                   -svm-shadow, -vmx, -vmx-shadow
 #   check-qemu      the same under plain QEMU, without faultvisor
 #   check-readme    every command of README.md
-#   check-machines  scripts/nested itself
+#   check-machines  scripts/nested itself; on one emulator: -svm, -vmx
 #
 # Other variables: O= the build folder, V=1 shows commands, CC=, MUSL_CC=,
 # SAN=address,undefined.
@@ -62,7 +62,7 @@ MMU_BARE   := $(patsubst %,$(O)/bare/%.o,$(MMU_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs kernels test-programs disk bench check check-source check-unit check-guests check-qemu check-readme check-nested check-machines install uninstall clean help
+.PHONY: all programs kernels test-programs disk bench check check-source check-unit check-guests check-qemu check-readme check-nested check-machines check-machines-svm check-machines-vmx install uninstall clean help
 
 all: $(O)/faultvisor $(O)/guest/kernel.elf programs kernels
 programs: $(PROGRAMS)
@@ -202,14 +202,20 @@ $(NESTED:%=check-nested-%): check-nested-%: all disk
 check-readme: all disk
 	$(Q)tests/readme-check --build $(O)
 
-# scripts/nested itself: what comes out of its machines, and what is left of one that dies.
-check-machines: all disk
-	$(Q)env O=$(O) tests/nested-test || bad=1; tests/kill-check --build $(O) || bad=1; exit $${bad:-0}
+# scripts/nested itself, what comes out of its machines and what is left of one that dies: a target for each emulator.
+MACHINES := check-machines-svm check-machines-vmx
+check-machines: $(MACHINES)
+
+check-machines-svm: all disk
+	$(Q)env O=$(O) tests/nested-test svm || bad=1; tests/kill-check --build $(O) || bad=1; exit $${bad:-0}
+
+check-machines-vmx: all disk
+	$(Q)env O=$(O) tests/nested-test vmx
 
 # All of it, a target a CPU at a time: first what fails fast, then the longest first. All is built before, so that no two
 # targets build the same.
 check: all disk test-programs
-	$(Q)O=$(O) tests/run-all check-source check-unit check-guests $(NESTED:%=check-nested-%) check-machines check-readme check-qemu
+	$(Q)O=$(O) tests/run-all check-source check-unit check-guests check-readme check-qemu $(NESTED:%=check-nested-%) $(MACHINES)
 
 clean:
 	rm -rf $(O)
