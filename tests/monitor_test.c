@@ -2,6 +2,7 @@
  * the monitor's entries by what they are for. The CPU walks what the monitor has stored, not what the VMM wrote
  * to memory, as where KVM itself shadows; so a root whose slot it takes away in its own hands is its end. */
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "vmm/monitor_layout.h"
@@ -17,6 +18,7 @@ static uint64_t seen[NR_MFNS]; /* the monitor's slot of each root, as the CPU ha
 static uint64_t cr3, nr_loads, nr_stores, nr_invlpgs;
 static uint64_t stores_at_load; /* how many stores had been made at the last load of CR3 */
 static bool broken;
+static unsigned stores_before_failure; /* of the list that the CPU works off next; 0: it does not fail */
 
 /* What monitor.c and monitor_build.c take from vmm/machine.c. */
 mfn_t machine_take_frame(struct machine *machine)
@@ -96,11 +98,15 @@ static void run_entry(void)
 
 int machine_run(struct machine *machine)
 {
+    machine->nr_runs++;
+    if (stores_before_failure) {
+        run_stores(machine->run->s.regs.regs.rsi, stores_before_failure);
+        return -EFAULT;
+    }
     run_entry();
     machine->run->exit_reason = KVM_EXIT_IO;
     machine->run->io.direction = KVM_EXIT_IO_OUT;
     machine->run->io.port = MONITOR_PORT_DRAINED;
-    machine->nr_runs++;
     return 0;
 }
 
@@ -154,6 +160,7 @@ static void setup(void)
     next_frame = 1;
     nr_loads = nr_stores = nr_invlpgs = stores_at_load = 0;
     broken = false;
+    stores_before_failure = 0;
     ck_assert_int_eq(monitor_init(&mon, &m, SLOT, false), 0);
     make_root(ROOT);
     seen[ROOT] = mon.root_entry;
@@ -302,6 +309,47 @@ START_TEST(many_pages_to_flush_become_a_flush_of_all)
 }
 END_TEST
 
+/* The CPU fails halfway through a list of stores to one place: memory has an old value then. */
+static void break_at_store(unsigned number)
+{
+    maddr_t at = mfn_to_maddr(mfn(TABLE));
+
+    for (uint64_t i = 1; i <= number; i++)
+        monitor_store(&mon, at, i, false);
+    m.run->s.regs.regs.rip = mon.base;
+    stores_before_failure = MAX_STORES / 2;
+    monitor_store(&mon, at + 8, 1, false);
+    ck_assert_int_eq(mon.broken, -EFAULT);
+    ck_assert_uint_eq(mon.nr_drains, 1);
+    ck_assert_uint_eq(memory_at(at), number);
+    ck_assert_uint_eq(memory_at(at + 8), 1);
+}
+
+START_TEST(where_the_monitor_breaks_memory_has_what_was_stored_last)
+{
+    break_at_store(MAX_STORES);
+}
+END_TEST
+
+START_TEST(where_the_monitor_breaks_memory_has_the_last_of_a_backlog)
+{
+    exit_beside_the_monitor();
+    break_at_store(5 * MAX_STORES);
+}
+END_TEST
+
+START_TEST(a_monitor_that_broke_is_not_run_again_and_stores_go_to_memory)
+{
+    break_at_store(MAX_STORES);
+    for (uint64_t i = 1; i <= 10 * MAX_STORES; i++)
+        monitor_store(&mon, mfn_to_maddr(mfn(TABLE)), i, false);
+    monitor_set_ts(&mon, true);
+    ck_assert_uint_eq(memory_at(mfn_to_maddr(mfn(TABLE))), 10 * MAX_STORES);
+    ck_assert_uint_eq(m.nr_runs, 1);
+    ck_assert_uint_eq(mon.nr_drains, 1);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("monitor");
@@ -317,6 +365,9 @@ static Suite *suite(void)
     tcase_add_test(t, stores_that_wait_are_made_in_order_and_memory_has_the_last);
     tcase_add_test(t, fresh_leaves_behind_a_long_backlog_take_no_time);
     tcase_add_test(t, many_pages_to_flush_become_a_flush_of_all);
+    tcase_add_test(t, where_the_monitor_breaks_memory_has_what_was_stored_last);
+    tcase_add_test(t, where_the_monitor_breaks_memory_has_the_last_of_a_backlog);
+    tcase_add_test(t, a_monitor_that_broke_is_not_run_again_and_stores_go_to_memory);
     suite_add_tcase(s, t);
     return s;
 }

@@ -23,7 +23,7 @@ struct exit_row {
 
 static enum verdict go_on_or_stop(const struct vmm *v)
 {
-    return v->domain.state == DOMAIN_RUNNING ? GO_ON : STOP;
+    return v->domain.state == DOMAIN_RUNNING && !v->monitor.broken ? GO_ON : STOP;
 }
 
 static void deliver_tick(struct vmm *v)
@@ -121,7 +121,7 @@ static enum verdict handle_interruption(struct vmm *v, const struct monitor_trap
     if (clock_stop_signal())
         return STOP;
     interrupt_guest(v);
-    return GO_ON;
+    return go_on_or_stop(v);
 }
 
 static enum verdict handle_nothing(struct vmm *v, const struct monitor_trap *trap)
@@ -329,14 +329,19 @@ static bool passes_monitor(enum exit_cause cause)
            cause != EXIT_TABLE_STORE;
 }
 
-
-/* The first disagreement ends the run. */
-static void audit_now_and_then(struct vmm *v)
+/* The first disagreement ends the run. The monitor that broke may have left its work half done, which is none. */
+static void audit(struct vmm *v)
 {
-    if (!v->options->audit_exits || v->ledger.exits % v->options->audit_exits || !v->mode->audit(v))
+    if (v->audit_failed || v->monitor.broken || !v->mode->audit(v))
         return;
     v->audit_failed = true;
     domain_crash(&v->domain, "the audit found what it should not at exit %llu", (unsigned long long)v->ledger.exits);
+}
+
+static void audit_now_and_then(struct vmm *v)
+{
+    if (v->options->audit_exits && v->ledger.exits % v->options->audit_exits == 0)
+        audit(v);
 }
 
 static void resume(struct vmm *v)
@@ -369,11 +374,13 @@ static enum verdict handle_exit(struct vmm *v, int result)
         ledger_end(&v->ledger, GOES_ON_NOWHERE, false);
     charge(v, cause);
     charge_drains(v);
-    if (verdict == GO_ON && (v->mode->is_bare || passes_monitor(cause)))
+    if (verdict == GO_ON && (v->mode->is_bare || passes_monitor(cause))) {
         resume(v);
+        verdict = go_on_or_stop(v);
+    }
     if (v->trace)
         trace_resumes(v->trace, verdict == GO_ON ? lane_of_guest(v) : LANE_VMM);
-    return v->audit_failed ? STOP : verdict;
+    return verdict;
 }
 
 /* KVM_RUN failed, which has been said: a return like any other, to the ledger. */
@@ -388,7 +395,7 @@ static void count_failure(struct vmm *v)
         trace_resumes(v->trace, LANE_VMM);
 }
 
-int run_loop(struct vmm *v)
+static enum verdict begin(struct vmm *v)
 {
     if (!v->mode->is_bare) { /* the monitor's start */
         trace_returned(v->trace, LANE_MONITOR);
@@ -397,15 +404,31 @@ int run_loop(struct vmm *v)
     }
     resume(v);
     trace_resumes(v->trace, LANE_KERNEL);
-    enum verdict verdict;
-    do {
+    return go_on_or_stop(v);
+}
+
+static void run_until_it_stops(struct vmm *v)
+{
+    enum verdict verdict = begin(v);
+    while (verdict == GO_ON) {
         int result = machine_run(&v->machine);
         if (result < 0 && result != -EINTR) {
+            v->monitor.broken = result;
             count_failure(v);
-            return result;
+            return;
         }
         verdict = handle_exit(v, result);
-    } while (verdict == GO_ON);
+    }
+}
+
+int run_loop(struct vmm *v)
+{
+    run_until_it_stops(v);
+    if (v->options->audit_exits)
+        audit(v);
+    charge_drains(v); /* of the last resume, and of the audit */
+    if (v->monitor.broken)
+        return v->monitor.broken;
     if (v->domain.state != DOMAIN_RUNNING)
         return 0;
     return clock_stop_signal() ? -EINTR : -ENOTRECOVERABLE;

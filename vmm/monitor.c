@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include "vmm/error.h"
 #include "vmm/monitor_layout.h"
@@ -74,6 +73,11 @@ enum monitor_event monitor_read(struct monitor *mon, struct cpu_regs *guest, str
 
 /* 2. Work for the next resume. */
 
+static void write_memory(const struct monitor *mon, maddr_t at, uint64_t entry)
+{
+    *(volatile uint64_t *)machine_at(mon->machine, at) = entry;
+}
+
 static uint64_t *work_at(const struct monitor *mon, uint64_t offset)
 {
     return (void *)(monitor_page(mon, PAGE_WORK + offset / PAGE_SIZE) + offset % PAGE_SIZE);
@@ -115,15 +119,25 @@ int monitor_run_on(struct monitor *mon)
 static void run_inside(struct monitor *mon, const struct kvm_regs *r)
 {
     struct kvm_run *run = mon->machine->run;
+    if (mon->broken)
+        return;
     run->s.regs.regs = *r;
     run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
     int result = monitor_run_on(mon);
     mon->nr_drains++;
-    if (result < 0 || run->exit_reason != KVM_EXIT_IO || run->io.port != MONITOR_PORT_DRAINED) {
-        fail(0, "the monitor did not do its work: KVM exit reason %u at rip %#llx", run->exit_reason,
-             run->s.regs.regs.rip);
-        abort();
-    }
+    if (result < 0)
+        mon->broken = result;
+    else if (run->exit_reason != KVM_EXIT_IO || run->io.port != MONITOR_PORT_DRAINED)
+        mon->broken = fail_as(ENOTRECOVERABLE, "the monitor did not do its work: KVM exit reason %u at rip %#llx",
+                              run->exit_reason, run->s.regs.regs.rip);
+}
+
+/* A monitor that broke may have put older values back, where others follow in the list. Whoever handles this exit is to find the
+ * last ones: it goes on reading memory. */
+static void make_stores_in_memory(const struct monitor *mon)
+{
+    for (unsigned i = 0; i < mon->nr_stores; i++)
+        write_memory(mon, *work_at(mon, i * 16) - mon->base - DIRECT_MAP, *work_at(mon, i * 16 + 8));
 }
 
 /* Have the monitor make the stores and load the root now, at the price of an exit of its own. The root stays pending: a
@@ -133,11 +147,13 @@ static void drain(struct monitor *mon)
     struct kvm_regs r = { .rip = code_gva(mon, monitor_code_drain), .rsp = stack_top(mon, 0), .rflags = RFLAGS_FIXED,
                           .rsi = page_gva(mon, PAGE_WORK), .rcx = mon->nr_stores, .rdx = mfn_to_maddr(mon->root) };
     run_inside(mon, &r);
+    if (mon->broken)
+        make_stores_in_memory(mon);
     mon->nr_stores = 0;
     mon->loaded = mon->root;
     if (mon->left.at) { /* that root is not in CR3 any more */
         push_store(mon, mon->left.at, mon->left.entry);
-        *(volatile uint64_t *)machine_at(mon->machine, mon->left.at) = mon->left.entry;
+        write_memory(mon, mon->left.at, mon->left.entry);
         mon->left.at = 0;
     }
 }
@@ -155,17 +171,15 @@ void monitor_set_ts(struct monitor *mon, bool on)
 /* After an exit that did not pass the monitor it cannot be made to run: the exit's access is still to be completed. */
 static void keep_back(struct monitor *mon, maddr_t at, uint64_t entry)
 {
-    if (store_list_add(&mon->backlog, at, entry))
-        return;
-    fail(ENOMEM, "cannot keep a list of stores to page tables");
-    abort();
+    if (!store_list_add(&mon->backlog, at, entry))
+        mon->broken = fail(ENOMEM, "cannot keep a list of stores to page tables");
 }
 
 /* What was worked off may have put back older values where these, which are still to come, are in memory. */
 static void renew_memory(struct monitor *mon, size_t first)
 {
     for (size_t i = first; i < mon->backlog.nr; i++)
-        *(volatile uint64_t *)machine_at(mon->machine, mon->backlog.stores[i].at) = mon->backlog.stores[i].entry;
+        write_memory(mon, mon->backlog.stores[i].at, mon->backlog.stores[i].entry);
 }
 
 static void work_off_backlog(struct monitor *mon)
@@ -209,14 +223,15 @@ static bool store_takes_the_monitor(const struct monitor *mon, maddr_t at)
 /* Memory has the new value last: to queue it may drain the list, which may hold an older one. */
 void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_leaf)
 {
-    if (mon->machine->started && store_takes_the_monitor(mon, at)) {
+    bool runs = mon->machine->started && !mon->broken;
+    if (runs && store_takes_the_monitor(mon, at)) {
         mon->left.at = at; /* in memory only when that root is left */
         mon->left.entry = entry;
         return;
     }
-    if (mon->machine->started && !(fresh_leaf && !store_may_be_pending(mon, at)))
+    if (runs && !(fresh_leaf && !store_may_be_pending(mon, at)))
         queue_store(mon, at, entry);
-    *(volatile uint64_t *)machine_at(mon->machine, at) = entry;
+    write_memory(mon, at, entry);
 }
 
 void monitor_flush_page(struct monitor *mon, gva_t a)

@@ -71,14 +71,14 @@ struct vmm {
     struct virtqueue queues[PV_MAX_DISKS];
     unsigned nr_disks;
     uint64_t hypercalls[NR_PV_HYPERCALLS];
-    bool audit_failed; /* in the course of the run */
+    bool audit_failed;
     uint64_t start_ns, first_program_ns; /* of clock_now_ns */
     uint64_t end_ns;
     struct trace *trace; /* NULL: none is wanted */
 };
 
-/* Run until the domain ends, or something stops us. 0: see v->domain; -EINTR: see clock.h; -ENOTRECOVERABLE: an exit that should
- * not be, said; other negative errno: the CPU does not run, said. */
+/* Run until the domain ends, or something stops us; with an audit at the end where audits are wanted. 0: see v->domain; -EINTR: see
+ * clock.h; -ENOTRECOVERABLE: an exit that should not be, said; other negative errno: the CPU does not run, or memory ran out, said. */
 int run_loop(struct vmm *v);
 
 const char *exit_cause_name(enum exit_cause c);
