@@ -10,7 +10,6 @@
 #include "vmm/error.h"
 #include "vmm/fv_emulate.h"
 #include "vmm/fv_host.h"
-#include "vmm/substrate.h"
 
 /* How many tables one call shadows ahead of need: what a program touches while it starts, in both roles. */
 #define AHEAD 16
@@ -333,12 +332,6 @@ static int make_shadow(struct vmm *v, struct fv_host *h)
     return 0;
 }
 
-/* PVM tells of an offset, but RDTSC at CPL 3 does not have it. */
-static uint64_t tsc_offset(const struct machine *m)
-{
-    return strcmp(substrate_id(), "pvm") ? (uint64_t)machine_tsc_offset(m) : 0;
-}
-
 static int make_cpu(struct vmm *v, struct fv_host *h, const struct native_layout *layout)
 {
     h->counts = calloc(FV_NR_INSTRUCTIONS, sizeof(h->counts[0]));
@@ -349,7 +342,7 @@ static int make_cpu(struct vmm *v, struct fv_host *h, const struct native_layout
                               .shadow = &h->shadow,
                               .regs = &v->regs,
                               .has_umip = v->machine.has_umip,
-                              .tsc_offset = tsc_offset(&v->machine),
+                              .tsc_offset = (uint64_t)machine_tsc_offset(&v->machine),
                               .counts = h->counts };
     v->regs = (struct cpu_regs){ .rip = layout->entry, .rbx = layout->start_info };
     return fv_cpu_init(&h->cpu, layout->root) < 0 ? fail(0, "the shadow MMU refuses the initial page tables")

@@ -13,6 +13,7 @@
 #include "vmm/cpuid.h"
 #include "vmm/error.h"
 #include "vmm/machine.h"
+#include "vmm/substrate.h"
 
 /* Where KVM for Intel puts a TSS and a page table of its own; above all memory that we give. */
 #define KVM_TSS_ADDRESS      0xfffbd000ul
@@ -239,7 +240,9 @@ int64_t machine_tsc_offset(const struct machine *m)
     struct kvm_device_attr attribute = {
         .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .addr = (uintptr_t)&offset
     };
-    return ioctl(m->vcpu_fd, KVM_GET_DEVICE_ATTR, &attribute) == 0 ? offset : 0;
+    if (!substrate_offsets_tsc() || ioctl(m->vcpu_fd, KVM_GET_DEVICE_ATTR, &attribute) < 0)
+        return 0;
+    return offset;
 }
 
 int machine_set_msr(struct machine *m, uint32_t index, uint64_t value)

@@ -59,7 +59,8 @@ int machine_run(struct machine *m);
 /* The frequency of the guest's time stamp counter, in kHz; not positive where KVM does not tell. */
 int machine_tsc_khz(const struct machine *m);
 
-/* The guest's time stamp counter less the host's, as far as KVM tells: 0 where it does not. */
+/* What RDTSC shows at CPL 3, where all guests but bare ones run, less what it shows us: 0 where KVM does not tell. And on PVM, which
+ * may tell of an offset: the CPU itself runs what is at CPL 3 there, and knows of none. */
 int64_t machine_tsc_offset(const struct machine *m);
 
 /* Write one MSR of the CPU. 0, or -EINVAL if the CPU refuses the value. */

@@ -124,12 +124,12 @@ const char *substrate_name(void)
     return substrate_of_this_machine()->name;
 }
 
-const char *substrate_id(void)
+bool substrate_has_native_programs(void)
 {
-    return substrate_of_this_machine()->id;
+    return substrate_of_this_machine() != &substrates[PVM];
 }
 
-bool substrate_has_native_programs(void)
+bool substrate_offsets_tsc(void)
 {
     return substrate_of_this_machine() != &substrates[PVM];
 }

@@ -25,13 +25,15 @@ struct substrate {
  * Never NULL; the answer is static. */
 const struct substrate *substrate_find(const char *root, const char *hint);
 
-/* Name and id of this machine's substrate, found once; the hint is the environment's FV_SUBSTRATE. */
+/* This machine's substrate, found once, and its name; the hint is the environment's FV_SUBSTRATE. */
 const struct substrate *substrate_of_this_machine(void);
 const char *substrate_name(void);
-const char *substrate_id(void);
 
 /* What the substrate of that name is; NULL: no substrate that is known has it. */
 const char *substrate_about(const char *name);
 
 /* Can kernels at CPL 0, as in mode hw, have programs? PVM shows them a program's system call as a page fault. */
 bool substrate_has_native_programs(void);
+
+/* Does RDTSC at CPL 3 have the offset that KVM tells of? PVM's shows the host's counter. */
+bool substrate_offsets_tsc(void);

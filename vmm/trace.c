@@ -216,7 +216,7 @@ void trace_add_end(struct trace *t)
     t->over = true;
 }
 
-/* The counter of the guest may be KVM's, which is ours and an offset, or ours: whichever lies in between. */
+/* The guest's counter is ours and the offset; or ours alone, on a PVM that is not known to be one: whichever lies in between. */
 static uint64_t ns_of_guest_tsc(const struct trace *t, uint64_t tsc)
 {
     uint64_t length = t->returned.tsc - t->resumed.tsc;

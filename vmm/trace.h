@@ -25,7 +25,7 @@ struct trace_about {
     char *const *program; /* [program_words] */
     int program_words;
     uint64_t start_ns;  /* zero of all times in the file */
-    int64_t tsc_offset; /* the guest's time stamp counter less ours, as KVM says */
+    int64_t tsc_offset; /* the guest's time stamp counter less ours (machine_tsc_offset) */
 };
 
 /* A step that the guest kernel told of, with its RDTSC. */
