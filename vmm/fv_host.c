@@ -135,12 +135,18 @@ static void fv_enter(struct vmm *v)
 /* 2. Exits that do not pass the monitor. Where the guest is, nobody knows then: v->regs are those of the last trap. So it is
  * made to trap wherever an interrupt is not off, and only then looked at whether it is held back by STI. */
 
-static void fv_port(struct vmm *v)
+/* What the guest did may be what an interrupt waited for. */
+static void interrupt_if_pending(struct vmm *v)
 {
     struct fv_host *h = fv_host_of(v);
-    pc_do_ports(&h->pc, v->machine.run);
     if (pc_pending_vector(&h->pc) >= 0 && fv_cpu_interrupts_are_on(&h->cpu))
         run_kick(v);
+}
+
+static void fv_port(struct vmm *v)
+{
+    pc_do_ports(&fv_host_of(v)->pc, v->machine.run);
+    interrupt_if_pending(v);
 }
 
 static bool fv_is_table_store(const struct vmm *v)
@@ -205,6 +211,7 @@ static void fv_mmio(struct vmm *v)
     pc_do_mmio(&fv_host_of(v)->pc, run->mmio.phys_addr - FV_DEVICES, run->mmio.is_write, run->mmio.len, &value);
     if (!run->mmio.is_write)
         memcpy(run->mmio.data, &value, run->mmio.len);
+    interrupt_if_pending(v);
 }
 
 /* 3. Interrupts. */
