@@ -20,7 +20,8 @@
 #                   -svm-shadow, -vmx, -vmx-shadow
 #   check-qemu      the same under plain QEMU, without faultvisor
 #   check-readme    every command of README.md
-#   check-machines  scripts/nested itself; on one emulator: -svm, -vmx
+#   check-machines  scripts/nested itself; on one emulator:
+#                   check-machines-svm, check-machines-vmx
 #
 # Other variables: O= the build folder, V=1 shows commands, CC=, MUSL_CC=,
 # SAN=address,undefined.
