@@ -50,7 +50,7 @@ def _package_name():
         word = line.split()
         if len(word) == 2 and word[0] == "Depends:" and word[1].startswith("linux-image-"):
             return word[1]
-    raise KernelError(f"apt-cache knows no {META_PACKAGE} (apt-get update?)")
+    raise KernelError(f"apt-cache knows no {META_PACKAGE} (apt-get update? It is Debian's: elsewhere, use a container with Debian)")
 
 
 def _package(cache, making):
