@@ -213,7 +213,7 @@ check-machines-svm: all disk
 check-machines-vmx: all disk
 	$(Q)env O=$(O) tests/nested-test vmx
 
-# All of it, a target a CPU at a time: first what fails fast, then the longest first. All is built before, so that no two
+# All of it, some targets at a time: first what fails fast, then the longest first. All is built before, so that no two
 # targets build the same.
 check: all disk test-programs
 	$(Q)O=$(O) tests/run-all check-source check-unit check-guests check-readme check-qemu $(NESTED:%=check-nested-%) $(MACHINES)
