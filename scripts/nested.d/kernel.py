@@ -8,6 +8,7 @@ one that is killed half-way leaves nothing that looks finished."""
 import fcntl
 import glob
 import hashlib
+import lzma
 import os
 import shutil
 import subprocess
@@ -38,10 +39,20 @@ def _run(command, cwd=None):
 
 
 def _only(pattern):
-    found = glob.glob(pattern)
+    found = glob.glob(pattern, recursive=True)
     if len(found) != 1:
         raise KernelError(f"the package has {len(found)} of {os.path.basename(pattern)}, not one")
     return found[0]
+
+
+def _plain(path):
+    """The path of a module that is not compressed: they are, from Debian 13 on."""
+    plain, extension = os.path.splitext(path)
+    if extension != ".xz":
+        return path
+    with lzma.open(path) as packed, open(plain, "wb") as out:
+        shutil.copyfileobj(packed, out)
+    return plain
 
 
 def _package_name():
@@ -87,7 +98,7 @@ def _make(making, deb, busybox):
     except KernelError:
         os.unlink(deb)  # so that the next run fetches a whole one
         raise
-    modules = [_only(os.path.join(tree, "lib/modules/*/kernel", module)) for module in MODULES]
+    modules = [_plain(_only(os.path.join(tree, "**/lib/modules/*/kernel", module + "*"))) for module in MODULES]
     for module in modules:
         _run(["objcopy", "--strip-unneeded", *UNUSED, module])
     os.rename(_only(os.path.join(tree, "boot/vmlinuz-*")), os.path.join(making, "vmlinuz"))
