@@ -13,7 +13,7 @@
 #   RESULTS/CASE/       stdout, stdout.sum (MD5 and bytes), stderr, status, uptimes (before and after), and what the case itself writes;
 #                       status comes last: without it there is no result
 #
-# Environment: FAULTVISOR, DISKS (a folder); SLOWER multiplies the limits; BRIEF=1 drops output of more than a page, leaving its sum;
+# Environment: FAULTVISOR, DISKS (a folder); SLOWER multiplies the limits; BRIEF=1 drops output of more than 16 KiB, leaving its sum;
 # GUARD, words before each run, to end it when this script is killed; SEND=1 prints the results as lines, too: results and
 # the folders of some cases as a compressed tar archive in base 64; BATCH, how many cases a line (1).
 set -u
@@ -47,7 +47,7 @@ finish_cases() {
         xargs wc -c <.names >.sizes)
     while read -r sum file && read -r bytes _ <&3; do
         echo "$sum $bytes" >"$results/$file.sum"
-        [ "${BRIEF:-0}" = 0 ] || [ "$bytes" -le 4096 ] || rm "$results/$file"
+        [ "${BRIEF:-0}" = 0 ] || [ "$bytes" -le 16384 ] || rm "$results/$file"
     done <"$results/.sums" 3<"$results/.sizes"
     for name in $ended; do
         read -r status <"$results/$name/ended"
