@@ -264,13 +264,12 @@ START_TEST(a_torn_line_longer_than_a_block_is_taken_away)
 {
     static char text[3 * 4096];
     memset(text, 'x', sizeof(text) - 1);
-    memcpy(text, WHOLE, strlen(WHOLE));
+    memcpy(text, WHOLE "{\"", strlen(WHOLE) + 2);
     write_file(text);
     ck_assert_int_eq(sweep_file_open(&file, path, false), 0);
     ck_assert_str_eq(read_file(), WHOLE);
     sweep_file_close(&file);
-    memset(text, 'x', strlen(WHOLE));
-    write_file(text);
+    write_file(text + strlen(WHOLE));
     ck_assert_int_eq(sweep_file_open(&file, path, false), 0);
     ck_assert_str_eq(read_file(), "");
 }
@@ -290,8 +289,10 @@ START_TEST(a_line_that_another_process_left_torn_does_not_spoil_the_next)
 }
 END_TEST
 
-static const char *const no_results[] = { "hello\n", WHOLE "{}\n", "[1]\n" WHOLE, WHOLE "\n",
-                                          "{\"sweep\":3}\n" };
+static const char *const no_results[] = {
+    "hello\n",       WHOLE "{}\n", "[1]\n" WHOLE,   WHOLE "\n",    "{\"sweep\":3}\n",
+    "hello\nno end", "no end",     WHOLE "no end", "{\"a\":1}",   WHOLE "{} {\"sweep\"",
+};
 
 START_TEST(a_file_with_other_lines_is_refused_and_left_as_it_is)
 {

@@ -1,7 +1,7 @@
 /* The results of a sweep.
  *   1. the set of runs that are there
- *   2. repair: what a killed writer left behind
- *   3. reading
+ *   2. reading
+ *   3. repair: what a killed writer left behind
  *   4. appending
  * Whoever repairs or appends holds a lock on the file (flock), so that a line that is being written is never
  * taken for a torn one. */
@@ -39,7 +39,52 @@ static void remember(struct sweep_file *f, const json_t *sweep)
     free(key);
 }
 
-/* 2. Repair. */
+/* 2. Reading. */
+
+/* The start of an object that is not whole: it may be a line of ours. */
+static bool is_torn(const char *line, size_t len, const json_t *o)
+{
+    return line[len - 1] != '\n' && !o && !strncmp(line, "{\"", len > 2 ? 2 : len);
+}
+
+static int take_line(struct sweep_file *f, const char *line, size_t len, unsigned number, bool again)
+{
+    json_t *o = json_loadb(line, len, 0, NULL);
+    const json_t *sweep = json_object_get(o, "sweep");
+    int err = 0;
+    if (is_torn(line, len, o))
+        return 0; /* it goes when the file is repaired */
+    if (!json_is_object(sweep))
+        err =
+            fail(0, "line %u of %s is no result of a sweep; give another file with -o, or take the line out",
+                 number, f->path);
+    else if (line[len - 1] == '\n' && (!again || !json_object_get(o, "failure")))
+        remember(f, sweep);
+    json_decref(o);
+    return err;
+}
+
+static int read_lines(struct sweep_file *f, bool again)
+{
+    int copy = dup(f->fd);
+    FILE *from = copy < 0 ? NULL : fdopen(copy, "r");
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t len;
+    int err = 0;
+    if (!from)
+        return fail(errno, "cannot read %s", f->path);
+    rewind(from);
+    for (unsigned number = 1; !err && (len = getline(&line, &room, from)) > 0; number++)
+        err = take_line(f, line, (size_t)len, number, again);
+    if (!err && ferror(from))
+        err = fail(errno, "cannot read %s", f->path);
+    free(line);
+    fclose(from);
+    return err;
+}
+
+/* 3. Repair. */
 
 /* Where the last whole line ends, for a file of so many bytes. -1: cannot be read. */
 static off_t end_of_lines(int fd, off_t bytes)
@@ -69,43 +114,6 @@ static off_t repair(const struct sweep_file *f)
     return end;
 }
 
-/* 3. Reading. */
-
-static int take_line(struct sweep_file *f, const char *line, size_t len, unsigned number, bool again)
-{
-    json_t *o = json_loadb(line, len, 0, NULL);
-    const json_t *sweep = json_object_get(o, "sweep");
-    int err = 0;
-    if (!json_is_object(sweep))
-        err =
-            fail(0, "line %u of %s is no result of a sweep; give another file with -o, or take the line out",
-                 number, f->path);
-    else if (!again || !json_object_get(o, "failure"))
-        remember(f, sweep);
-    json_decref(o);
-    return err;
-}
-
-static int read_lines(struct sweep_file *f, bool again)
-{
-    int copy = dup(f->fd);
-    FILE *from = copy < 0 ? NULL : fdopen(copy, "r");
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t len;
-    int err = 0;
-    if (!from)
-        return fail(errno, "cannot read %s", f->path);
-    rewind(from);
-    for (unsigned number = 1; !err && (len = getline(&line, &room, from)) > 0; number++)
-        err = take_line(f, line, (size_t)len, number, again);
-    if (!err && ferror(from))
-        err = fail(errno, "cannot read %s", f->path);
-    free(line);
-    fclose(from);
-    return err;
-}
-
 static int open_path(struct sweep_file *f, const char *path)
 {
     struct stat about;
@@ -125,10 +133,10 @@ int sweep_file_open(struct sweep_file *f, const char *path, bool again)
     if (err || !f->is_regular)
         return err;
     flock(f->fd, LOCK_EX);
-    off_t bytes = repair(f);
-    err = bytes < 0 ? (int)bytes : read_lines(f, again);
+    err = read_lines(f, again); /* first, so that nothing is taken out of a file of somebody else's */
+    off_t bytes = err ? 0 : repair(f);
     flock(f->fd, LOCK_UN);
-    return err;
+    return bytes < 0 ? (int)bytes : err;
 }
 
 /* 4. Appending. */

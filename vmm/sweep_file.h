@@ -12,7 +12,7 @@ struct sweep_file {
 };
 
 /* Open, or make, the file; "-" is standard output. A last line that was torn is taken away; any other line
- * that is no JSON object with a "sweep" refuses the file. again: lines of failed runs do not count. 0 or a
+ * that is no JSON object with a "sweep" refuses the file, which then is left as it is. again: lines of failed runs do not count. 0 or a
  * negative errno, said. */
 int sweep_file_open(struct sweep_file *f, const char *path, bool again);
 
