@@ -57,6 +57,10 @@ static int act(int argc, char **argv)
         raise(SIGKILL);
     if (!strcmp(part, "interrupt-parent"))
         kill(getppid(), SIGINT);
+    if (!strcmp(part, "hang-up-parent")) {
+        write_counts(argc, argv);
+        return kill(getppid(), SIGHUP);
+    }
     sleep(20);
     return 0;
 }
@@ -186,6 +190,17 @@ START_TEST(a_signal_ends_all_runs_and_starts_no_more)
 }
 END_TEST
 
+START_TEST(a_signal_that_is_ignored_ends_nothing)
+{
+    signal(SIGHUP, SIG_IGN);
+    parts[0] = "hang-up-parent";
+    parts[1] = "good";
+    ck_assert_int_eq(do_runs(2, 1, 10), 0);
+    ck_assert_uint_eq(nr_ended, 2);
+    ck_assert_int_eq(results[1].status, 7);
+}
+END_TEST
+
 START_TEST(whoever_takes_the_results_can_end_it)
 {
     stop_after_one = true;
@@ -222,6 +237,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, as_many_run_at_a_time_as_may_and_all_are_done);
     tcase_add_test(t, a_run_that_does_not_end_is_killed);
     tcase_add_test(t, a_signal_ends_all_runs_and_starts_no_more);
+    tcase_add_test(t, a_signal_that_is_ignored_ends_nothing);
     tcase_add_test(t, whoever_takes_the_results_can_end_it);
     tcase_add_test(t, signals_are_as_they_were_afterwards);
     Suite *s = suite_create("child_run");

@@ -35,7 +35,7 @@ struct child_runs {
     void (*tick)(void *arg, unsigned running, unsigned which);
 };
 
-/* Do them all. SIGINT, SIGTERM and SIGHUP are passed on to the children, which are waited for; of those,
- * ended() is not told. If we are killed, the children get SIGTERM. 0; 128 + N when signal N came;
+/* Do them all. SIGINT, SIGTERM and SIGHUP, where they are not ignored, are passed on to the children, which
+ * are waited for; of those, ended() is not told. If we are killed, the children get SIGTERM. 0; 128 + N when signal N came;
  * STATUS_HOST if a child could not be started, said, or ended() said so. */
 int child_runs_do(const struct child_runs *r);
