@@ -92,7 +92,7 @@ void options_print_help(void)
         "   69 /dev/kvm cannot be used   70 a bug of faultvisor\n"
         "   71 the host failed           120 the guest crashed\n"
         "  124 timeout                   130, 143 Ctrl-C, SIGTERM\n"
-        "  141 nobody reads the program's output any more\n"
+        "  141 nobody reads standard output any more\n"
         "and of the guest kernel, as of a shell:\n"
         "  126 PROGRAM cannot be run     127 it is not on the disk\n"
         "\n"

@@ -12,7 +12,7 @@ json_t *report_to_json(struct vmm *v, int status);
  * NULL: said. */
 FILE *report_open_json(const char *path);
 
-/* Write it to that file, named path, and close it. 0 or a negative errno, said. */
+/* Write it to that file, named path, and close it. 0 or a negative errno, said; not EPIPE of standard output (console.h). */
 int report_write_json(struct vmm *v, int status, FILE *to, const char *path);
 
 /* The table of --stats. */

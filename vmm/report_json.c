@@ -168,12 +168,20 @@ FILE *report_open_json(const char *path)
     return f;
 }
 
+/* Whoever reads standard output may not want it all; that is no failure. */
+static int fail_to_write(FILE *to, const char *path)
+{
+    if (to == stdout && errno == EPIPE)
+        return -EPIPE;
+    return fail(errno, "cannot write the counts to %s", to == stdout ? "standard output" : path);
+}
+
 int report_write_json(struct vmm *v, int status, FILE *to, const char *path)
 {
     json_t *o = report_to_json(v, status);
     errno = ENOMEM;
     bool bad = !o || json_dumpf(o, to, JSON_INDENT(2)) < 0 || fputc('\n', to) == EOF || fflush(to) == EOF;
-    int err = bad ? fail(errno, "cannot write the counts to %s", strcmp(path, "-") ? path : "standard output") : 0;
+    int err = bad ? fail_to_write(to, path) : 0;
     if (to != stdout && fclose(to) == EOF && !bad)
         err = fail(errno, "cannot write the counts to %s", path);
     json_decref(o);

@@ -79,6 +79,12 @@ static int status_of_signal(int signal)
     return signal == SIGALRM ? STATUS_TIMEOUT : STATUS_SIGNAL + signal;
 }
 
+/* Of output that could not be written. Whoever stops to read ends the run as SIGPIPE would, if it were not ignored. */
+static int status_of_output(int error)
+{
+    return error == EPIPE ? STATUS_SIGNAL + SIGPIPE : STATUS_HOST;
+}
+
 static int status_of_end(struct vmm *v, int err)
 {
     if (err == -EINTR) {
@@ -91,7 +97,7 @@ static int status_of_end(struct vmm *v, int err)
     if (v->domain.state == DOMAIN_EXITED)
         return v->domain.exit_status;
     if (console_error()) /* said; the guest is not to blame */
-        return console_error() == EPIPE ? STATUS_SIGNAL + SIGPIPE : STATUS_HOST;
+        return status_of_output(console_error());
     fail(0, "the guest cannot go on: %s", v->domain.crash_reason);
     return STATUS_CRASHED;
 }
@@ -111,8 +117,9 @@ static int report(struct vmm *v, int status, FILE *counts)
 {
     if (v->options->stats)
         report_print(v, stderr);
-    if (counts && report_write_json(v, status, counts, v->options->stats_json) < 0)
-        return STATUS_HOST;
+    int err = counts ? report_write_json(v, status, counts, v->options->stats_json) : 0;
+    if (err)
+        return counts == stdout ? status_of_output(-err) : STATUS_HOST;
     return status;
 }
 
