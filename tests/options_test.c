@@ -110,6 +110,7 @@ static const struct {
     { "run --disk-error 9-3 -- p", "--disk-error 9-3" },
     { "run --disk-error -3 -- p", "--disk-error -3" },
     { "run --disk-error 3- -- p", "--disk-error 3-" },
+    { "run --trace - -- p", "name a file" },
     { "run --no-such-option -- p", "" },
     { "run --memory", "" },
 };

@@ -74,7 +74,8 @@ void options_print_help(void)
         "      --stats-json FILE\n"
         "                       write all counts to FILE (- for standard output)\n"
         "      --trace FILE     record every exit and every step of every fault, for\n"
-        "                       'faultvisor trace' and https://ui.perfetto.dev\n"
+        "                       'faultvisor trace' and https://ui.perfetto.dev (not -,\n"
+        "                       as standard output is the program's)\n"
         "  -q, --quiet          do not pass on the guest kernel's messages\n"
         "\n"
         "For tests:\n"
@@ -196,7 +197,10 @@ static bool take_option(struct options *o, int option, const char *value)
         return true;
     case OPT_TRACE:
         o->trace = value;
-        return true;
+        if (strcmp(value, "-"))
+            return true;
+        fail(0, "--trace -: events are written while the program runs, and standard output is the program's; name a file");
+        return false;
     case OPT_SHADOW_MEMORY:
         return parse_shadow_memory(value, &o->shadow_bytes);
     case OPT_AUDIT:

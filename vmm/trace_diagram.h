@@ -29,5 +29,5 @@ bool diagram_lane_works(const struct diagram *d, size_t row, enum trace_lane lan
 /* To a terminal or file, in lines of at most width columns, if it is 80 or more. */
 void diagram_print(const struct diagram *d, FILE *to, unsigned width, bool utf8);
 
-/* All of them, one below the other, as one SVG picture. 0 or a negative errno, said. */
+/* All of them, one below the other, as one SVG picture; path "-" is standard output. 0 or a negative errno, said. */
 int diagram_write_svg(const struct diagram *list, size_t count, const char *path);

@@ -158,13 +158,14 @@ static void write_picture(const struct diagram *list, size_t count, FILE *to)
 
 int diagram_write_svg(const struct diagram *list, size_t count, const char *path)
 {
-    FILE *to = fopen(path, "we");
+    bool to_stdout = !strcmp(path, "-");
+    FILE *to = to_stdout ? stdout : fopen(path, "we");
     if (!to)
         return fail(errno, "cannot write the picture to %s", path);
     write_picture(list, count, to);
     bool bad = ferror(to);
     errno = 0;
-    if (fclose(to) == EOF || bad)
-        return fail(errno ? errno : EIO, "cannot write the picture to %s", path);
+    if ((to_stdout ? fflush(to) : fclose(to)) == EOF || bad)
+        return fail(errno ? errno : EIO, "cannot write the picture to %s", to_stdout ? "standard output" : path);
     return 0;
 }
