@@ -80,6 +80,15 @@ START_TEST(json_keeps_numbers_texts_and_nothing_apart)
 }
 END_TEST
 
+START_TEST(no_control_character_is_left)
+{
+    char plain[] = "\x1b[m\x7f \xc2\x80\xc2\x9b\xc2\xa0 \xc3\x9b\n\xc2";
+    table_make_plain(plain);
+    ck_assert_str_eq(plain, " [m      \xc2\xa0 \xc3\x9b \xc2");
+    fclose(to);
+}
+END_TEST
+
 START_TEST(many_rows_stay_in_order)
 {
     char name[16];
@@ -206,6 +215,7 @@ int main(void)
     tcase_add_test(c, markdown_is_escaped);
     tcase_add_test(c, csv_is_quoted);
     tcase_add_test(c, json_keeps_numbers_texts_and_nothing_apart);
+    tcase_add_test(c, no_control_character_is_left);
     tcase_add_test(c, many_rows_stay_in_order);
     tcase_add_test(c, recorded_runs_make_the_recorded_table);
     tcase_add_test(c, a_run_that_is_missing_has_empty_cells_and_no_ratio);

@@ -94,6 +94,7 @@ static void make_title(const struct compare *c, char *title, size_t bytes)
     size_format(c->options.memory_bytes, memory);
     if (used < (int)bytes)
         snprintf(title + used, bytes - (size_t)used, " (memory %s)", memory);
+    table_make_plain(title);
 }
 
 static json_t *result_json(const char *mode, const struct child_result *r)
@@ -117,11 +118,15 @@ static void print_json(const struct compare *c, const struct table *t)
     json_decref(o);
 }
 
+/* Of the first mode that ran: what the others are compared with. */
 static void print_output(const struct compare *c)
 {
     char buffer[65536];
     size_t got;
-    FILE *from = c->results[0].output;
+    unsigned first = 0;
+    while (first + 1 < c->modes.count && child_result_failed(&c->results[first]))
+        first++;
+    FILE *from = c->results[first].output;
     rewind(from);
     while ((got = fread(buffer, 1, sizeof(buffer), from)) > 0)
         fwrite(buffer, 1, got, stdout);

@@ -24,12 +24,21 @@ void table_free(struct table *t)
     *t = (struct table){ 0 };
 }
 
-/* A table is lines: what would break them, or do worse to a terminal, becomes a blank. */
-static void make_plain(char *text)
+/* U+0080 to U+009F in UTF-8: to a terminal as good as ESC and another character. */
+static bool is_late_control(const char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = ' ';
+    return (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
+}
+
+void table_make_plain(char *text)
+{
+    for (; *text; text++) {
+        if (is_late_control(text))
+            *text++ = ' ';
+        else if ((unsigned char)*text >= ' ' && *text != 0x7f)
+            continue;
+        *text = ' ';
+    }
 }
 
 void table_name_column(struct table *t, unsigned column, const char *format, ...)
@@ -38,7 +47,7 @@ void table_name_column(struct table *t, unsigned column, const char *format, ...
     va_start(args, format);
     vsnprintf(t->columns[column], TABLE_NAME_BYTES, format, args);
     va_end(args);
-    make_plain(t->columns[column]);
+    table_make_plain(t->columns[column]);
 }
 
 /* Room for one more element at the end, made for many at once. */
@@ -63,8 +72,8 @@ struct table_row *table_add_row(struct table *t, const char *section, const char
     row->cells = cells;
     snprintf(row->section, sizeof(row->section), "%s", section);
     snprintf(row->name, sizeof(row->name), "%s", name);
-    make_plain(row->section);
-    make_plain(row->name);
+    table_make_plain(row->section);
+    table_make_plain(row->name);
     return row;
 }
 
@@ -78,7 +87,7 @@ int table_add_note(struct table *t, const char *format, ...)
     va_start(args, format);
     vsnprintf(t->notes[t->nr_notes], TABLE_NOTE_BYTES, format, args);
     va_end(args);
-    make_plain(t->notes[t->nr_notes++]);
+    table_make_plain(t->notes[t->nr_notes++]);
     return 0;
 }
 
@@ -86,7 +95,7 @@ void table_cell_set_text(struct table_cell *c, const char *text)
 {
     c->kind = CELL_TEXT;
     snprintf(c->text, sizeof(c->text), "%s", text);
-    make_plain(c->text);
+    table_make_plain(c->text);
 }
 
 void table_cell_set_integer(struct table_cell *c, uint64_t n)

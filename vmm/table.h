@@ -47,6 +47,10 @@ void table_cell_set_text(struct table_cell *c, const char *text);
 void table_cell_set_integer(struct table_cell *c, uint64_t n);
 void table_cell_set_real(struct table_cell *c, double x, unsigned decimals);
 
+/* A table is lines: what would break them, or do worse to a terminal, becomes blanks. All texts in it are so; its title
+ * has to be. */
+void table_make_plain(char *text);
+
 /* Text for a terminal: sections as headings, numbers to the right. title: the line above, or NULL. */
 void table_print_text(const struct table *t, const char *title, FILE *to);
 /* GitHub Flavored Markdown, 4.10 Tables. */

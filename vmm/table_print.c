@@ -94,7 +94,7 @@ void table_print_text(const struct table *t, const char *title, FILE *to)
 static void print_marked_down(const char *text, FILE *to)
 {
     for (; *text; text++) {
-        if (strchr("\\`*_|<>[]#", *text))
+        if (strchr("\\`*_|<>[]#&~", *text))
             fputc('\\', to);
         fputc(*text, to);
     }
