@@ -118,6 +118,30 @@ START_TEST(one_fault_is_drawn_in_ascii)
 }
 END_TEST
 
+static const struct {
+    uint32_t error;
+    const char *words;
+} errors[] = {
+    { 0, "supervisor read, not present" },
+    { 2, "supervisor write, not present" },
+    { 4, "user read, not present" },
+    { 7, "user write, protection violation" },
+    { 21, "user instruction fetch, protection violation" },
+    { 13, "user read, protection violation, reserved bit" },
+    { 37, "user read, protection violation, protection key" },
+    { 0x8045, "user read, protection violation, shadow stack, SGX" },
+    { 1u << 31, "supervisor read, not present, other bits" },
+    { ~0u, "user instruction fetch, protection violation, reserved bit, protection key, shadow stack, SGX, other bits" },
+};
+
+START_TEST(an_error_code_is_told_in_words)
+{
+    char words[TRACE_ERROR_BYTES];
+    trace_describe_error(errors[_i].error, words);
+    ck_assert_str_eq(words, errors[_i].words);
+}
+END_TEST
+
 /* In columns: bytes that do not continue a character. */
 static unsigned longest_line(const char *text)
 {
@@ -428,6 +452,7 @@ int main(void)
     tcase_add_checked_fixture(pictures, NULL, teardown);
     tcase_add_loop_test(pictures, typical_faults_are_drawn_as_before, 0, NR_RECORDED);
     tcase_add_test(pictures, one_fault_is_drawn_in_ascii);
+    tcase_add_loop_test(pictures, an_error_code_is_told_in_words, 0, sizeof(errors) / sizeof(errors[0]));
     tcase_add_loop_test(pictures, a_diagram_is_no_wider_than_the_terminal, 0, NR_RECORDED);
     tcase_add_loop_test(pictures, the_picture_is_well_formed, 0, NR_RECORDED);
     tcase_add_loop_test(pictures, recorded_faults_have_their_steps_in_order, 0, NR_RECORDED);

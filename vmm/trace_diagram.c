@@ -217,10 +217,13 @@ static void write_titles(struct diagram *d, const struct trace_origin *o, const 
 {
     const struct trace_record *f = &s->fault;
     const char *class = trace_class_name(f->what);
+    char error[TRACE_ERROR_BYTES];
     snprintf(d->title, sizeof(d->title), "%s fault %u: %s at 0x%llx", class, f->fault,
              trace_access_name(f->error), (unsigned long long)f->address);
-    snprintf(d->subtitle, sizeof(d->subtitle), "%s on %s, %u exit%s, %.1f us, error code %u", o->mode,
-             o->substrate, f->exits, plural(f->exits), (double)f->duration_ns / 1000, f->error);
+    snprintf(d->subtitle, sizeof(d->subtitle), "%s on %s, %u exit%s, %.1f us", o->mode, o->substrate, f->exits,
+             plural(f->exits), (double)f->duration_ns / 1000);
+    trace_describe_error(f->error, error);
+    snprintf(d->error, sizeof(d->error), "error code %u: %s", f->error, error);
     if (s->of_class == 1)
         snprintf(d->reason, sizeof(d->reason), "the only %s fault", class);
     else if (s->of_class && s->of_class == s->alike)

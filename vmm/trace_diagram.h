@@ -13,7 +13,7 @@ struct diagram_row {
 };
 
 struct diagram {
-    char title[160], subtitle[160], summary[160];
+    char title[160], subtitle[160], error[160], summary[160];
     char reason[160]; /* why this fault; empty if it was asked for */
     struct diagram_row *rows;
     size_t count;

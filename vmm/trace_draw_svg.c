@@ -9,7 +9,7 @@
 #define FIRST_LANE   84
 #define LANE_SPACING 70
 #define ROW_HEIGHT   28
-#define HEAD_HEIGHT  118 /* titles and the names of the lanes */
+#define HEAD_HEIGHT  134 /* titles and the names of the lanes */
 #define FOOT_HEIGHT  44
 
 static int lane_x(enum trace_lane lane)
@@ -123,7 +123,8 @@ static void write_diagram(const struct diagram *d, FILE *to, int top)
 {
     write_text(to, 8, top + 20, "title", "start", d->title);
     write_text(to, 8, top + 38, "note", "start", d->subtitle);
-    write_text(to, 8, top + 54, "note", "start", d->reason);
+    write_text(to, 8, top + 54, "note", "start", d->error);
+    write_text(to, 8, top + 70, "note", "start", d->reason);
     write_lifelines(d, to, top);
     write_bars(d, to, top);
     for (size_t i = 0; i < d->count; i++)

@@ -111,7 +111,7 @@ static void print_row(const struct diagram *d, size_t i, struct canvas *c, FILE 
 void diagram_print(const struct diagram *d, FILE *to, unsigned width, bool utf8)
 {
     struct canvas c = make_canvas(width);
-    fprintf(to, "%s\n%s\n%s%s\n", d->title, d->subtitle, d->reason, d->reason[0] ? "\n" : "");
+    fprintf(to, "%s\n%s\n%s\n%s%s\n", d->title, d->subtitle, d->error, d->reason, d->reason[0] ? "\n" : "");
     print_headings(&c, to);
     for (size_t i = 0; i < d->count; i++)
         print_row(d, i, &c, to, utf8 ? utf8_glyphs : ascii_glyphs);

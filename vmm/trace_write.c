@@ -22,6 +22,28 @@ const char *trace_access_name(uint32_t error)
     return error & PF_ERR_WRITE ? "write" : "read";
 }
 
+void trace_describe_error(uint32_t error, char text[TRACE_ERROR_BYTES])
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } others[] = { { PF_ERR_RESERVED, "reserved bit" },
+                   { 1u << 5, "protection key" },
+                   { 1u << 6, "shadow stack" },
+                   { 1u << 15, "SGX" } };
+    uint32_t rest = error & ~(PF_ERR_PRESENT | PF_ERR_WRITE | PF_ERR_USER | PF_ERR_FETCH);
+    int used = snprintf(text, TRACE_ERROR_BYTES, "%s %s, %s", error & PF_ERR_USER ? "user" : "supervisor",
+                        error & PF_ERR_FETCH ? "instruction fetch" : trace_access_name(error),
+                        error & PF_ERR_PRESENT ? "protection violation" : "not present");
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (rest & others[i].bit) {
+            used += snprintf(text + used, TRACE_ERROR_BYTES - (size_t)used, ", %s", others[i].name);
+            rest &= ~others[i].bit;
+        }
+    if (rest)
+        snprintf(text + used, TRACE_ERROR_BYTES - (size_t)used, ", other bits");
+}
+
 static void write_time(struct text_line *to, const char *key, uint64_t ns)
 {
     line_add(to, key);

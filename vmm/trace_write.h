@@ -42,3 +42,7 @@ void trace_write_tail(FILE *to);
 
 /* "read", "write" or "execute", of an error code. */
 const char *trace_access_name(uint32_t error);
+
+/* All its bits in words: "user read, not present". Intel SDM vol. 3, 4.7. */
+#define TRACE_ERROR_BYTES 128
+void trace_describe_error(uint32_t error, char text[TRACE_ERROR_BYTES]);
