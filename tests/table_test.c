@@ -193,6 +193,20 @@ START_TEST(one_run_alone_has_no_ratios)
 }
 END_TEST
 
+START_TEST(numbers_that_no_run_has_stay_in_range)
+{
+    json_t *odd = json_loads("{\"kvm\": {\"large\": 1e300, \"less\": -1e300, \"fraction\": 1.5}}", 0, NULL);
+    const struct run_column column = { "odd", odd };
+    ck_assert_int_eq(run_table_make(&t, &column, 1), 0);
+    ck_assert_uint_eq(t.nr_rows, 3);
+    ck_assert_str_eq(t.rows[0].cells[0].text, "18446744073709551615");
+    ck_assert_str_eq(t.rows[1].cells[0].text, "0");
+    ck_assert_str_eq(t.rows[2].cells[0].text, "1");
+    json_decref(odd);
+    fclose(to);
+}
+END_TEST
+
 START_TEST(json_that_is_no_run_makes_no_rows)
 {
     json_t *odd =
@@ -222,6 +236,7 @@ int main(void)
     tcase_add_test(c, a_mode_whose_faults_nobody_sees_has_none_to_compare);
     tcase_add_test(c, what_one_mode_lacks_is_zero_there);
     tcase_add_test(c, one_run_alone_has_no_ratios);
+    tcase_add_test(c, numbers_that_no_run_has_stay_in_range);
     tcase_add_test(c, json_that_is_no_run_makes_no_rows);
     Suite *s = suite_create("table");
     suite_add_tcase(s, c);

@@ -41,7 +41,7 @@ static void set_cell(struct table_cell *c, double value, unsigned decimals)
     if (decimals)
         table_cell_set_real(c, value, decimals);
     else
-        table_cell_set_integer(c, value < 0 ? 0 : (uint64_t)value);
+        table_cell_set_integer(c, value < 0 ? 0 : value >= 0x1p64 ? UINT64_MAX : (uint64_t)value);
 }
 
 /* One row; where no run has a number, or all have zero, none. */
