@@ -297,6 +297,76 @@ START_TEST(every_picture_has_its_words)
 }
 END_TEST
 
+static void add_point_with_swap(const char *memory, long long bytes, const char *failure)
+{
+    json_t *line = recorded("pv");
+    json_object_set_new(line, "memory_bytes", json_integer(bytes));
+    json_object_set_new(line, "sweep", json_pack("{s:s, s:s}", "memory", memory, "swap", "9M"));
+    if (failure)
+        json_object_set_new(line, "failure", json_string(failure));
+    write_json(line, "");
+    ck_assert_int_eq(page_data_read(&d, path), 0);
+}
+
+START_TEST(a_run_that_was_not_done_to_its_end_is_in_no_picture)
+{
+    struct page_subject *list;
+    unsigned count;
+    add_point_with_swap("2M", 2 << 20, NULL);
+    add_point_with_swap("4M", 4 << 20, "it did not end");
+    ck_assert_int_eq(page_subjects_make(&d, &list, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_uint_eq(list[0].nr_runs, 1);
+    page_subjects_free(list, count);
+    char *text = page();
+    ck_assert_ptr_nonnull(strstr(text, "failed: it did not end"));
+    free(text);
+}
+END_TEST
+
+#define FAILED(memory)                                                                                                \
+    "{\"faultvisor\":\"0\",\"exit_status\":65,\"failure\":\"no disk\",\"sweep\":{" memory                        \
+    "\"policy\":\"lru\",\"mode\":\"fv\",\"program\":[\"/bin/p\"]}}\n"
+
+START_TEST(each_run_is_told_with_its_point_whether_it_was_done_or_not)
+{
+    write_file(FAILED("\"memory\":\"8M\",\"swap\":\"3M\",") FAILED(""));
+    ck_assert_int_eq(page_data_read(&d, path), 0);
+    add_point_with_swap("2M", 2 << 20, NULL);
+    char *text = page();
+    ck_assert_ptr_nonnull(strstr(text, "<th scope=\"col\">swap</th>"));
+    ck_assert_ptr_nonnull(strstr(text, ">/bin/p</th><td>fv</td><td>8M</td><td>3M</td><td>lru</td><td>65</td><td class=\"failure\""));
+    ck_assert_ptr_nonnull(strstr(text, ">/bin/p</th><td>fv</td><td>default</td><td></td><td>lru</td><td>65</td>"));
+    ck_assert_ptr_nonnull(strstr(text, "<td>pv</td><td>2M</td><td>9M</td><td>default</td><td>0</td><td>"));
+    free(text);
+}
+END_TEST
+
+START_TEST(a_mode_that_failed_is_told_with_what_the_others_ran)
+{
+    json_t *failed = json_pack("{s:s, s:i, s:s, s:n}", "mode", "hw", "status", 69, "failure", "none", "run");
+    json_t *good = json_pack("{s:s, s:i, s:o}", "mode", "fv", "status", 0, "run", recorded("fv"));
+    write_json(json_pack("{s:s, s:[o, o]}", "faultvisor", "0", "compare", failed, good), "");
+    ck_assert_int_eq(page_data_read(&d, path), 0);
+    ck_assert_str_eq(d.runs[0].program, d.runs[1].program);
+    ck_assert_uint_eq(d.runs[0].memory_bytes, d.runs[1].memory_bytes);
+    char *text = page();
+    ck_assert_ptr_null(strstr(text, "<th scope=\"col\">swap</th>"));
+    free(text);
+}
+END_TEST
+
+START_TEST(a_failure_that_is_too_long_ends_with_a_whole_character)
+{
+    char reason[301] = "";
+    for (int i = 0; i < 150; i++)
+        strcat(reason, "\xc3\xa4");
+    write_json(json_pack("{s:[{s:s, s:s+}]}", "compare", "mode", "fv", "failure", "x", reason), "");
+    ck_assert_int_eq(page_data_read(&d, path), 0);
+    ck_assert_str_eq(d.runs[0].failure + strlen(d.runs[0].failure) - 2, "\xc3\xa4");
+}
+END_TEST
+
 START_TEST(numbers_as_large_as_they_get_are_drawn)
 {
     json_t *o = recorded("pv");
@@ -370,6 +440,10 @@ int main(void)
     tcase_add_test(t, nothing_in_a_file_becomes_markup);
     tcase_add_test(t, the_page_needs_nothing_from_elsewhere_and_no_script);
     tcase_add_test(t, every_picture_has_its_words);
+    tcase_add_test(t, a_run_that_was_not_done_to_its_end_is_in_no_picture);
+    tcase_add_test(t, each_run_is_told_with_its_point_whether_it_was_done_or_not);
+    tcase_add_test(t, a_mode_that_failed_is_told_with_what_the_others_ran);
+    tcase_add_test(t, a_failure_that_is_too_long_ends_with_a_whole_character);
     tcase_add_test(t, numbers_as_large_as_they_get_are_drawn);
     tcase_add_test(t, an_axis_ends_at_a_round_number_above_all_values);
     tcase_add_test(t, nothing_and_less_than_nothing_have_an_axis_too);

@@ -16,14 +16,15 @@ struct page_tally {
 
 struct page_run {
     char mode[PAGE_MODE_BYTES], policy[16], swap[24], substrate[48], program[PAGE_PROGRAM_BYTES];
-    uint64_t memory_bytes, exits, wall_ns, start_ns;
+    uint64_t memory_bytes; /* 0: not told */
+    uint64_t exits, wall_ns, start_ns;
     int64_t status;
     struct page_tally faults[NR_FAULT_CLASSES], system_calls, timer;
     bool of_sweep;     /* a point of a grid */
     unsigned order;    /* place in the files */
-    char failure[200]; /* why faultvisor could not do it; or "". If there are no counts, exits is 0 */
-    json_t *json;      /* all that was in the file; owned */
-    json_t *point;     /* of a sweep: the run's identity; borrowed from json */
+    char failure[200]; /* why faultvisor could not do it, or not to its end; or "" */
+    json_t *json;      /* all that was in the file; of a sweep, point. Owned */
+    json_t *point;     /* of a sweep: the run's identity; borrowed */
 };
 
 struct page_data {
@@ -47,8 +48,18 @@ void page_data_sort(struct page_data *d);
 
 void page_data_free(struct page_data *d);
 
+/* Did faultvisor do it to its end? If not, its counts, if there are any, are not to be compared. */
+bool page_run_is_done(const struct page_run *r);
+
+/* The policy as it is shown: "default" where none was asked for. */
+const char *page_run_policy(const struct page_run *r);
+
 /* All faults of a run. */
 uint64_t page_run_faults(const struct page_run *r);
 
 /* Fill *r from the JSON of a run. 0; or a constant text says what is wrong with it. */
 const char *page_run_from_json(struct page_run *r, const json_t *o);
+
+/* Fill *r from a result of compare that failed. like: the JSON of a run of the same comparison, which tells what was
+ * run; or NULL. */
+void page_run_from_failed(struct page_run *r, const json_t *result, const json_t *like);

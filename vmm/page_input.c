@@ -56,20 +56,27 @@ static int take_run(struct page_data *d, json_t *o, const char *where)
     if (!place)
         return -ENOMEM;
     *place = r;
-    place->json = json_incref(o);
+    place->json = json_incref(r.of_sweep ? r.point : o); /* of a sweep there may be many */
     return 0;
 }
 
-static int take_failed_mode(struct page_data *d, const json_t *result)
+/* The JSON of the first run that there is. */
+static json_t *any_run(const json_t *results)
+{
+    size_t i;
+    json_t *result;
+    json_array_foreach(results, i, result)
+        if (json_is_object(json_object_get(result, "run")))
+            return json_object_get(result, "run");
+    return NULL;
+}
+
+static int take_failed_mode(struct page_data *d, const json_t *result, const json_t *like)
 {
     struct page_run *r = add_run(d);
     if (!r)
         return -ENOMEM;
-    *r = (struct page_run){ .status = json_integer_value(json_object_get(result, "status")) };
-    const char *mode = json_string_value(json_object_get(result, "mode"));
-    const char *failure = json_string_value(json_object_get(result, "failure"));
-    snprintf(r->mode, sizeof(r->mode), "%s", mode ? mode : "?");
-    snprintf(r->failure, sizeof(r->failure), "%s", failure ? failure : "no reason is told");
+    page_run_from_failed(r, result, like);
     return 0;
 }
 
@@ -79,10 +86,11 @@ static int take_compare(struct page_data *d, const json_t *results, const char *
     int err = 0;
     if (count == 0 || count > MOST_COMPARED)
         return fail(0, "%s: \"compare\" is not a list of up to %d runs", where, MOST_COMPARED);
+    const json_t *like = any_run(results);
     for (size_t i = 0; !err && i < count; i++) {
         json_t *result = json_array_get(results, i), *run = json_object_get(result, "run");
         err = json_is_object(run) && !json_object_get(result, "failure") ? take_run(d, run, where)
-                                                                         : take_failed_mode(d, result);
+                                                                         : take_failed_mode(d, result, like);
     }
     return err;
 }

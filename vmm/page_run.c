@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "vmm/page_data.h"
+#include "vmm/size.h"
 
 /* Copy as much as there is room for, up to the end of a UTF-8 character. */
 static void copy_text(char *to, size_t room, const char *text)
@@ -86,6 +87,9 @@ static void take_point(struct page_run *r, const json_t *o)
     take_text(r->point, "swap", r->swap, sizeof(r->swap));
     take_text(r->point, "policy", r->policy, sizeof(r->policy));
     take_text(r->point, "mode", r->mode, sizeof(r->mode));
+    const char *memory = json_string_value(json_object_get(r->point, "memory"));
+    if (memory)
+        size_parse(memory, &r->memory_bytes); /* or it stays 0; if the run has counts, they tell */
 }
 
 const char *page_run_from_json(struct page_run *r, const json_t *o)
@@ -116,6 +120,31 @@ const char *page_run_from_json(struct page_run *r, const json_t *o)
         !take_tally(json_object_get(o, "timer"), &r->timer))
         return "the numbers of \"system_calls\" or \"timer\" are not there, or not numbers";
     return take_faults(r, json_object_get(o, "faults"));
+}
+
+void page_run_from_failed(struct page_run *r, const json_t *result, const json_t *like)
+{
+    struct page_run other;
+    *r = (struct page_run){ .status = json_integer_value(json_object_get(result, "status")) };
+    if (!page_run_from_json(&other, like)) {
+        memcpy(r->program, other.program, sizeof(r->program));
+        memcpy(r->policy, other.policy, sizeof(r->policy));
+        r->memory_bytes = other.memory_bytes;
+    }
+    if (!take_text(result, "mode", r->mode, sizeof(r->mode)))
+        strcpy(r->mode, "?");
+    if (!take_text(result, "failure", r->failure, sizeof(r->failure)) || !r->failure[0])
+        strcpy(r->failure, "no reason is told");
+}
+
+bool page_run_is_done(const struct page_run *r)
+{
+    return !r->failure[0];
+}
+
+const char *page_run_policy(const struct page_run *r)
+{
+    return r->policy[0] ? r->policy : "default";
 }
 
 uint64_t page_run_faults(const struct page_run *r)

@@ -83,7 +83,7 @@ int page_subjects_make(const struct page_data *d, struct page_subject **list, un
     *list = calloc(d->nr_runs + 1u, sizeof(**list));
     bool good = *list;
     for (unsigned i = 0; good && i < d->nr_runs; i++)
-        if (d->runs[i].exits)
+        if (page_run_is_done(&d->runs[i]))
             good = take(find_subject(*list, count, d->runs[i].program), &d->runs[i]);
     if (!good)
         return fail(ENOMEM, "cannot sort the runs");

@@ -27,11 +27,6 @@ static bool is_in_plane(const struct plane *p, const struct page_run *r)
     return r->of_sweep && !strcmp(r->mode, p->mode) && !strcmp(r->swap, p->swap);
 }
 
-static const char *policy_of(const struct page_run *r)
-{
-    return r->policy[0] ? r->policy : "default";
-}
-
 /* Where size belongs in the sorted list; it is put there if it is not. */
 static void add_size(struct plane *p, uint64_t size)
 {
@@ -58,7 +53,7 @@ static void add_faults(struct plane *p, const struct page_run *r)
 {
     for (unsigned i = 0; i < p->nr_policies; i++)
         for (unsigned n = 0; n < p->nr_sizes; n++) {
-            if (strcmp(p->policies[i], policy_of(r)) || p->sizes[n] != r->memory_bytes)
+            if (strcmp(p->policies[i], page_run_policy(r)) || p->sizes[n] != r->memory_bytes)
                 continue;
             unsigned before = p->runs[i][n]++;
             p->faults[i][n] = (p->faults[i][n] * before + (double)page_run_faults(r)) / (before + 1);
@@ -70,7 +65,7 @@ static void fill_plane(struct plane *p, const struct page_subject *s)
     for (unsigned i = 0; i < s->nr_runs; i++)
         if (is_in_plane(p, s->runs[i])) {
             add_size(p, s->runs[i]->memory_bytes);
-            add_policy(p, policy_of(s->runs[i]));
+            add_policy(p, page_run_policy(s->runs[i]));
         }
     for (unsigned i = 0; i < s->nr_runs; i++)
         if (is_in_plane(p, s->runs[i]))

@@ -102,13 +102,25 @@ static void write_number(FILE *to, uint64_t n)
     fprintf(to, "<td>%llu</td>", (unsigned long long)n);
 }
 
+/* What was run, and how. */
+static void write_point(FILE *to, const struct page_run *r, bool with_swap)
+{
+    char memory[SIZE_TEXT_BYTES] = "default";
+    if (r->memory_bytes)
+        size_format(r->memory_bytes, memory);
+    fputs("<tr><th scope=\"row\">", to);
+    html_text(to, r->program);
+    fputs("</th>", to);
+    write_cell(to, r->mode);
+    write_cell(to, memory);
+    if (with_swap)
+        write_cell(to, r->swap);
+    write_cell(to, page_run_policy(r));
+    fprintf(to, "<td>%lld</td>", (long long)r->status);
+}
+
 static void write_counts(FILE *to, const struct page_run *r)
 {
-    char memory[SIZE_TEXT_BYTES];
-    size_format(r->memory_bytes, memory);
-    write_cell(to, memory);
-    write_cell(to, r->policy);
-    fprintf(to, "<td>%lld</td>", (long long)r->status);
     write_number(to, page_run_faults(r));
     for (int i = 0; i < NR_FAULT_CLASSES; i++)
         write_number(to, r->faults[i].count);
@@ -116,29 +128,44 @@ static void write_counts(FILE *to, const struct page_run *r)
     fprintf(to, "<td>%.0f</td>", (double)r->wall_ns / 1e6);
 }
 
-void page_write_all_runs(FILE *to, const struct page_data *d)
+static void write_failure(FILE *to, const struct page_run *r)
 {
-    open_table(to, "Each run: faults by class, and the time of the whole in ms");
-    fputs("<thead><tr><th scope=\"col\">program</th><th scope=\"col\">mode</th><th scope=\"col\">memory</th>"
-          "<th scope=\"col\">policy</th><th scope=\"col\">status</th><th scope=\"col\">faults</th>",
-          to);
+    fprintf(to, "<td class=\"failure\" colspan=\"%d\">failed: ", 3 + NR_FAULT_CLASSES);
+    html_text(to, r->failure);
+    fputs("</td>", to);
+}
+
+/* Other runs do not tell of it. */
+static bool is_swap_an_axis(const struct page_data *d)
+{
+    for (unsigned i = 0; i < d->nr_runs; i++)
+        if (d->runs[i].swap[0])
+            return true;
+    return false;
+}
+
+static void write_heads(FILE *to, bool with_swap)
+{
+    fprintf(to,
+            "<thead><tr><th scope=\"col\">program</th><th scope=\"col\">mode</th><th scope=\"col\">memory</th>%s"
+            "<th scope=\"col\">policy</th><th scope=\"col\">status</th><th scope=\"col\">faults</th>",
+            with_swap ? "<th scope=\"col\">swap</th>" : "");
     for (int i = 0; i < NR_FAULT_CLASSES; i++)
         fprintf(to, "<th scope=\"col\">%s</th>", fault_class_name(i));
     fputs("<th scope=\"col\">exits</th><th scope=\"col\">ms</th></tr></thead>\n<tbody>\n", to);
+}
+
+void page_write_all_runs(FILE *to, const struct page_data *d)
+{
+    bool with_swap = is_swap_an_axis(d);
+    open_table(to, "Each run: faults by class, and the time of the whole in ms");
+    write_heads(to, with_swap);
     for (unsigned i = 0; i < d->nr_runs; i++) {
-        const struct page_run *r = &d->runs[i];
-        fputs("<tr><th scope=\"row\">", to);
-        html_text(to, r->program);
-        fputs("</th>", to);
-        write_cell(to, r->mode);
-        if (r->exits) {
-            write_counts(to, r);
-        } else {
-            fprintf(to, "<td class=\"failure\" colspan=\"%d\">failed, status %lld: ", 6 + NR_FAULT_CLASSES,
-                    (long long)r->status);
-            html_text(to, r->failure);
-            fputs("</td>", to);
-        }
+        write_point(to, &d->runs[i], with_swap);
+        if (page_run_is_done(&d->runs[i]))
+            write_counts(to, &d->runs[i]);
+        else
+            write_failure(to, &d->runs[i]);
         fputs("</tr>\n", to);
     }
     fputs("</tbody>", to);
