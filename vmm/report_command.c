@@ -46,13 +46,14 @@ static int usage_error(void)
 static int write_file(const char *path, const char *page, size_t bytes)
 {
     bool to_stdout = !strcmp(path, "-");
+    const char *name = to_stdout ? "standard output" : path;
     FILE *f = to_stdout ? stdout : fopen(path, "we");
     if (!f)
-        return fail(errno, "cannot write the page to %s", path);
+        return fail(errno, "cannot write the page to %s", name);
     bool bad = fwrite(page, 1, bytes, f) != bytes || fflush(f) == EOF;
-    int err = bad ? fail(errno, "cannot write the page to %s", path) : 0;
+    int err = bad ? fail(errno, "cannot write the page to %s", name) : 0;
     if (!to_stdout && fclose(f) == EOF && !err)
-        err = fail(errno, "cannot write the page to %s", path);
+        err = fail(errno, "cannot write the page to %s", name);
     return err;
 }
 
