@@ -54,6 +54,13 @@ START_TEST(a_text_that_is_too_long_is_cut_and_keeps_the_reason)
 }
 END_TEST
 
+START_TEST(a_failure_is_one_line_that_does_nothing_to_a_terminal)
+{
+    fail(0, "cannot open %s", "a\nb\x1b[2J\x7f\xc2\x9b\xc3\xa4");
+    ck_assert_str_eq(said, "cannot open a?b?[2J???\xc3\xa4");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("error");
@@ -65,6 +72,7 @@ int main(void)
     tcase_add_test(t, a_failure_may_choose_its_errno_and_say_it_all);
     tcase_add_test(t, a_warning_says_that_it_is_one);
     tcase_add_test(t, a_text_that_is_too_long_is_cut_and_keeps_the_reason);
+    tcase_add_test(t, a_failure_is_one_line_that_does_nothing_to_a_terminal);
     suite_add_tcase(s, t);
 
     return run_suite(s);
