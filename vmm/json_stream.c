@@ -105,7 +105,7 @@ static const char *collect(struct json_stream *s)
     for (;;) {
         int c = next(s);
         if (c == EOF)
-            return "it ends in the middle";
+            return "it ends in the middle, as if the run had been killed";
         if (ends_before(&p, c)) {
             put_back(s, c);
             return s->used ? NULL : "a value is missing";

@@ -223,7 +223,7 @@ static int read_events(struct json_stream *s, trace_visitor *visit, void *arg)
         err = read_event(s, visit, arg);
     while (!err && json_stream_take(s, ','));
     if (!err && !json_stream_take(s, ']'))
-        err = json_stream_fail(s, "it ends in the middle of the events");
+        err = json_stream_fail(s, "it ends in the middle of the events, as if the run had been killed");
     return err;
 }
 
