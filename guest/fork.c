@@ -13,6 +13,11 @@ int64_t process_fork(struct process *parent, gva_t stack, bool is_vfork)
         process_free(child);
         return -ENOMEM;
     }
+    if (!fpu_copy(&child->fpu, &parent->fpu)) {
+        space_destroy(child->space);
+        process_free(child);
+        return -ENOMEM;
+    }
     child->parent = parent;
     memcpy(child->name, parent->name, sizeof child->name);
     memcpy(child->cwd, parent->cwd, sizeof child->cwd);
@@ -21,7 +26,6 @@ int64_t process_fork(struct process *parent, gva_t stack, bool is_vfork)
     if (stack)
         child->frame.regs.rsp = stack;
     child->fs_base = parent->fs_base;
-    fpu_copy(&child->fpu, &parent->fpu);
     signal_fork(&child->signals, &parent->signals);
     descriptor_fork(&child->files, &parent->files);
     if (is_vfork) {

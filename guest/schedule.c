@@ -9,7 +9,8 @@
 
 /* 1. What is loaded. */
 static struct space *loaded_space;
-static const struct process *loaded_process; /* whose FS base the CPU has */
+static struct process
+    *loaded_process; /* whose FS base the CPU has, and whose FPU registers, unless it has ended */
 static bool current_gives_way;
 
 void schedule_load_space(struct space *s)
@@ -25,6 +26,15 @@ void schedule_set_fs_base(struct process *p, uint64_t base)
     p->fs_base = base;
     if (p == loaded_process)
         platform->set_fs_base(base);
+}
+
+/* Before another one is loaded. False: it needed memory for that, and there was none. */
+static bool store_loaded(const struct process *next)
+{
+    if (!loaded_process || loaded_process == next || fpu_store(&loaded_process->fpu))
+        return true;
+    process_kill_for_memory(loaded_process);
+    return false;
 }
 
 static void load(struct process *p)
@@ -132,6 +142,8 @@ _Noreturn void schedule(void)
             trap_refuse_rip(p);
             continue;
         }
+        if (!store_loaded(p))
+            continue;
         load(p);
         set_timer(others_want_to_run(p) ? TIME_SLICE_NS : 0);
         platform->resume(&p->frame);

@@ -125,7 +125,9 @@ static gva_t frame_top(const struct process *p, const struct signal_action *a)
 static bool push_frame(struct process *p, int signal, const struct signal_action *a)
 {
     static struct signal_frame f; /* half a page: not for the kernel's one stack */
-    gva_t fpu_at = (frame_top(p, a) - FPU_STATE_SIZE) & ~(uint64_t)(SIGNAL_FPU_ALIGN - 1);
+    uint64_t fpu_bytes;
+    const void *fpu = fpu_image(&p->fpu, &fpu_bytes);
+    gva_t fpu_at = (frame_top(p, a) - fpu_bytes) & ~(uint64_t)(SIGNAL_FPU_ALIGN - 1);
     gva_t at = ((fpu_at - sizeof f) & ~15ull) - 8;
     struct cpu_regs *r = &p->frame.regs;
 
@@ -137,9 +139,7 @@ static bool push_frame(struct process *p, int signal, const struct signal_action
     f.context.registers.fpu_at = fpu_at;
     f.context.mask = mask_after(&p->signals);
     f.info = make_info(signal, &p->signals.infos[signal - 1]);
-    fpu_store(&p->fpu);
-    if (!(a->flags & SIGNAL_FLAG_RESTORER) ||
-        space_write(p->space, fpu_at, p->fpu.image, FPU_STATE_SIZE) < 0 ||
+    if (!(a->flags & SIGNAL_FLAG_RESTORER) || space_write(p->space, fpu_at, fpu, fpu_bytes) < 0 ||
         space_write(p->space, at, &f, sizeof f) < 0)
         return false;
 
@@ -158,6 +158,10 @@ static void handle(struct process *p, int signal)
 {
     struct signal_state *s = &p->signals;
     struct signal_action a = *signal_action_of(s, signal);
+    if (!fpu_store(&p->fpu)) {
+        process_kill_for_memory(p);
+        return;
+    }
     if (p->restart_call && (a.flags & SIGNAL_FLAG_RESTART)) {
         p->frame.regs.rax = p->call_number;
         p->frame.regs.rip -= 2; /* SYSCALL */
@@ -214,17 +218,31 @@ static bool has_our_segments(const struct signal_context *c)
     return (r->cs | 3) == USER_CS && (!(c->flags & CONTEXT_STRICT_SS) || (r->ss | 3) == USER_SS);
 }
 
+static bool read_fpu(struct process *p, gva_t at)
+{
+    static uint8_t image[FPU_STATE_SIZE];
+    if (space_read(p->space, image, at, sizeof image) < 0)
+        return false;
+    uint64_t more = fpu_set(&p->fpu, image);
+    if (!more)
+        return true;
+    uint8_t *to = fpu_extend(&p->fpu);
+    if (!to)
+        return false;
+    bool read = space_read(p->space, to, at + sizeof image, more) == 0;
+    fpu_check_extended(&p->fpu);
+    return read;
+}
+
 bool signal_return(struct process *p)
 {
     static struct signal_context c;
-    static uint8_t fpu[FPU_STATE_SIZE];
     gva_t at = p->frame.regs.rsp - sizeof(uint64_t); /* the handler's RET took the restorer's address */
     if (space_read(p->space, &c, at + offsetof(struct signal_frame, context), sizeof c) < 0)
         return false;
     if (c.registers.fpu_at) {
-        if (space_read(p->space, fpu, c.registers.fpu_at, sizeof fpu) < 0)
+        if (!read_fpu(p, c.registers.fpu_at))
             return false;
-        fpu_set(&p->fpu, fpu);
     } else {
         fpu_reset(&p->fpu);
     }

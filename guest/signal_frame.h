@@ -4,7 +4,7 @@
  *
  *     high   the interrupted stack
  *            128 bytes that leaf functions may use (the red zone), unless it is another stack
- *            FXSAVE image, 512 bytes, 64-byte aligned
+ *            FXSAVE image, 512 bytes, or XSAVE's area, 64-byte aligned
  *            struct signal_frame             rsp = its address when the handler starts: 16-byte aligned minus
  * 8 low */
 #pragma once

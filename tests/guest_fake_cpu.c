@@ -86,22 +86,41 @@ void fpu_reset(struct fpu_state *s)
     memset(s, 0, sizeof *s);
 }
 
-void fpu_copy(struct fpu_state *to, struct fpu_state *from)
+bool fpu_copy(struct fpu_state *to, struct fpu_state *from)
 {
     *to = *from;
+    return fpu_store(from);
 }
 
-void fpu_store(struct fpu_state *s)
+bool fpu_store(struct fpu_state *s)
+{
+    return fake_cpu.fpu != s || !fake_cpu.fpu_needs_memory;
+}
+
+const void *fpu_image(struct fpu_state *s, uint64_t *bytes)
+{
+    *bytes = FPU_STATE_SIZE;
+    return s->image;
+}
+
+uint64_t fpu_set(struct fpu_state *s, const uint8_t image[FPU_STATE_SIZE])
+{
+    memcpy(s->image, image, FPU_STATE_SIZE);
+    return 0;
+}
+
+uint8_t *fpu_extend(struct fpu_state *s)
+{
+    (void)s;
+    ck_abort_msg("no image says that it is extended");
+}
+
+void fpu_check_extended(struct fpu_state *s)
 {
     (void)s;
 }
 
-void fpu_set(struct fpu_state *s, const uint8_t image[FPU_STATE_SIZE])
-{
-    memcpy(s->image, image, FPU_STATE_SIZE);
-}
-
-void fpu_forget(const struct fpu_state *s)
+void fpu_forget(struct fpu_state *s)
 {
     if (fake_cpu.fpu == s)
         fake_cpu.fpu = NULL;

@@ -17,6 +17,7 @@ struct fake_cpu {
     unsigned idles;
     uint64_t fs_base;
     const struct fpu_state *fpu; /* whose registers are loaded */
+    bool fpu_needs_memory;       /* to store those, and there is none */
     char out[1 << 16];           /* what was written to standard output */
     size_t out_bytes;
 };

@@ -332,6 +332,23 @@ START_TEST(processes_take_turns)
 }
 END_TEST
 
+START_TEST(registers_that_find_no_memory_are_the_end_of_their_process)
+{
+    boot();
+    int child = (int)fake_call(__NR_fork);
+    go_to(child);
+    fake_cpu.fpu_needs_memory = true;
+    fake_trap(TRAP_TIMER, 0, 0);
+    ck_assert_int_eq(pid(), 1);
+    ck_assert_ptr_nonnull(strstr(fake_message, "killed prog[2]"));
+    ck_assert_int_eq((int)fake_call(__NR_fork), -ENOMEM); /* pid 1's own are in use, too */
+    fake_cpu.fpu_needs_memory = false;
+    ck_assert_int_eq((int)fake_call(__NR_wait4, (uint64_t)child, STATUS_AT), child);
+    ck_assert_int_eq((int)(uint32_t)load(STATUS_AT), SIGNAL_KILL);
+    ck_assert_uint_eq(guest_audit(), 0);
+}
+END_TEST
+
 START_TEST(there_are_only_so_many_processes)
 {
     boot();
@@ -506,6 +523,7 @@ int main(void)
     tcase_add_test(t, exec_that_fails_changes_nothing);
     tcase_add_test(t, orphans_become_children_of_pid_1);
     tcase_add_test(t, processes_take_turns);
+    tcase_add_test(t, registers_that_find_no_memory_are_the_end_of_their_process);
     tcase_add_test(t, there_are_only_so_many_processes);
     tcase_add_test(t, a_sleeper_wakes_after_one_tick_of_its_own);
     tcase_add_test(t, others_run_while_one_sleeps);

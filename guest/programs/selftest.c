@@ -1,5 +1,6 @@
 /* selftest: asks the kernel for everything that programs may ask for, and checks each answer. One line a subject, "ok" or what was
  * wrong; status 1 if anything was. It runs on the host too, and prints the same. */
+#include <cpuid.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -175,6 +176,14 @@ static void test_mapped_files(void)
     CHECK(q[2] == 'L' && munmap(q, PROGRAM_PAGE) == 0 && munmap(p, (size_t)st.st_size) == 0);
 }
 
+static int wait_for(pid_t pid)
+{
+    int status = -1;
+
+    CHECK(waitpid(pid, &status, 0) == pid);
+    return status;
+}
+
 /* Signals. */
 static sigjmp_buf back;
 static volatile int caught, caught_code, caught_error, caught_trap;
@@ -288,6 +297,56 @@ static void test_float_registers(void)
     CHECK(result == 0 && caught == SIGUSR1 && out == in && control_after == control);
 }
 
+/* The upper halves of AVX's registers, where a program finds that it may use them, through a system call. */
+static int has_wide_registers(void)
+{
+    unsigned a, b, c, d, enabled, high;
+
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX))
+        return 0;
+    __asm__ volatile("xgetbv" : "=a"(enabled), "=d"(high) : "c"(0));
+    return (enabled & 6) == 6;
+}
+
+static int keeps_wide_register(uint64_t seed, long call, long first, long second)
+{
+    uint64_t in[4] = { seed, seed + 1, seed + 2, seed + 3 }, out[4] = { 0 };
+
+    __asm__ volatile("vmovdqu %[in], %%ymm9\n\tsyscall\n\tvmovdqu %%ymm9, %[out]\n\tvzeroupper"
+                     : [out] "=m"(out), "+a"(call)
+                     : [in] "m"(in), "D"(first), "S"(second)
+                     : "rcx", "r11", "xmm9", "memory");
+    return memcmp(in, out, sizeof in) == 0;
+}
+
+static void spoil_wide_registers(int signal)
+{
+    caught = signal;
+    __asm__ volatile("vzeroall" ::: "memory");
+}
+
+/* Two processes that give way to one another with the registers full. */
+static int keeps_wide_registers(uint64_t seed)
+{
+    int kept = 0;
+
+    for (uint64_t i = 0; i < 8; i++)
+        kept += keeps_wide_register(seed + i, SYS_sched_yield, 0, 0);
+    return kept == 8;
+}
+
+static void test_wide_registers(void)
+{
+    if (!has_wide_registers())
+        return;
+    signal(SIGUSR1, spoil_wide_registers);
+    CHECK(keeps_wide_register(100, SYS_kill, getpid(), SIGUSR1) && caught == SIGUSR1);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(keeps_wide_registers(200) ? 9 : 10);
+    CHECK(keeps_wide_registers(300) && WEXITSTATUS(wait_for(child)) == 9);
+}
+
 static volatile int depth, deepest, calls;
 
 static void nest(int signal)
@@ -353,14 +412,6 @@ static void test_signal_stack(void)
 }
 
 /* Processes. */
-static int wait_for(pid_t pid)
-{
-    int status = -1;
-
-    CHECK(waitpid(pid, &status, 0) == pid);
-    return status;
-}
-
 static void test_fork(void)
 {
     static volatile int shared = 1;
@@ -553,6 +604,7 @@ int main(int argc, char **argv)
     run("faults", test_faults);
     run("return from a handler", test_return);
     run("float registers", test_float_registers);
+    run("wide registers", test_wide_registers);
     run("masks", test_masks);
     run("signal stack", test_signal_stack);
     run("fork", test_fork);
