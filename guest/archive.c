@@ -102,6 +102,9 @@ static bool add_entry(const char *name, const struct file *f, const char *link)
     *e = (struct archive_entry){ .file = *f,
                                  .link = link ? names + name_bytes : NULL,
                                  .next = archive_entries };
+    struct archive_entry *former = archive_entry_find(name);
+    if (former)
+        former->replaced = true;
     e->file.path = names;
     e->file.inode = f->inode ? f->inode : 2 + nr_entries; /* the root directory is 1 */
     archive_entries = e;

@@ -15,6 +15,7 @@ struct archive_entry {
     const char *link;           /* S_IFLNK: where to; else NULL */
     struct archive_entry *next; /* found earlier in the archive: of two with one name, the later one counts */
 };
+    bool replaced;              /* it is not the later one */
 
 extern struct archive_entry *archive_entries;
 

@@ -123,7 +123,7 @@ static bool is_member(const struct file *directory, const struct archive_entry *
     const char *name = e->file.path;
     if (length && (strncmp(name, directory->path, length) != 0 || name[length++] != '/'))
         return false;
-    return name[length] && !strchr(name + length, '/') && archive_entry_find(name) == e;
+    return name[length] && !strchr(name + length, '/') && !e->replaced;
 }
 
 const struct file *archive_next_member(const struct file *directory, const struct file *after)

@@ -19,6 +19,7 @@ struct directory_entry {
 
 #define NAME_AT offsetof(struct directory_entry, name)
 
+/* The entry of that number in a directory; NULL: there are no more. */
 static const struct file *member_at(const struct file *directory, uint64_t n)
 {
     const struct file *f = archive_next_member(directory, NULL);
@@ -34,12 +35,21 @@ static const char *last_part(const char *path)
     return path;
 }
 
-/* The entry at an offset. False: there are no more. */
-static bool make_entry(struct directory_entry *e, const struct file *directory, uint64_t offset)
+static const struct file *entry_at(const struct file *directory, uint64_t offset)
 {
-    const struct file *f = offset < 2 ? directory : member_at(directory, offset - 2);
-    if (!f)
-        return false;
+    return offset < 2 ? directory : member_at(directory, offset - 2);
+}
+
+/* The one after f, which is at that offset: the whole directory is gone through once in a call, not once for
+ * each entry. */
+static const struct file *entry_after(const struct file *directory, uint64_t offset, const struct file *f)
+{
+    return offset < 2 ? entry_at(directory, offset + 1) : archive_next_member(directory, f);
+}
+
+/* f, as the entry at an offset. */
+static void make_entry(struct directory_entry *e, const struct file *f, uint64_t offset)
+{
     const char *name = offset == 0 ? "." : offset == 1 ? ".." : last_part(f->path);
     size_t length = strlen(name) < NAME_BYTES ? strlen(name) : NAME_BYTES - 1;
     memset(e, 0, sizeof *e);
@@ -48,7 +58,6 @@ static bool make_entry(struct directory_entry *e, const struct file *directory, 
     e->next_offset = (int64_t)offset + 1;
     e->bytes = (uint16_t)((NAME_AT + length + 1 + 7) & ~7ull);
     e->kind = file_is_directory(f) ? KIND_DIRECTORY : file_is_regular(f) ? KIND_REGULAR : KIND_LINK;
-    return true;
 }
 
 /* getdents64(fd, to, bytes). */
@@ -61,13 +70,13 @@ int64_t sys_getdents64(struct process *p, const uint64_t args[])
         return -EBADF;
     if (o->kind != OPEN_FILE || !file_is_directory(o->file))
         return -ENOTDIR;
-    while (make_entry(&e, o->file, o->offset)) {
+    for (const struct file *f = entry_at(o->file, o->offset); f; f = entry_after(o->file, o->offset++, f)) {
+        make_entry(&e, f, o->offset);
         if (args[2] < e.bytes || used > args[2] - e.bytes)
             return used ? (int64_t)used : -EINVAL;
         if (space_write(p->space, args[1] + used, &e, e.bytes) < 0)
             return used ? (int64_t)used : -EFAULT;
         used += e.bytes;
-        o->offset++;
     }
     return (int64_t)used;
 }

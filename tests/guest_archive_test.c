@@ -5,6 +5,7 @@
 #include "archive_index.h"
 #include "guest_fake.h"
 #include "kernel.h"
+#include "syscall.h"
 #include "tar_header.h"
 #include "tests/run_suite.h"
 
@@ -315,6 +316,37 @@ START_TEST(member_beyond_the_end_is_refused)
     assert_good_start();
     ck_assert_ptr_null(archive_find("large"));
 }
+/* The kernel does nothing else meanwhile: so it must not take minutes. */
+START_TEST(a_directory_of_thousands_is_listed_at_once)
+{
+    static struct process p;
+    const struct region buffer = { .start = 1 << 20, .end = 2 << 20, .rights = ACCESS_READ | ACCESS_WRITE };
+    uint64_t entries = 0;
+    int64_t bytes;
+    start_archive();
+    add("directory/", '5', 0, "");
+    for (unsigned i = 0; i < 4000; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "directory/file-%u", i);
+        add(name, '0', 0, "");
+    }
+    ck_assert(open_complete());
+    p.space = space_create();
+    ck_assert_int_eq(space_map(p.space, &buffer), 0);
+    uint64_t fd = (uint64_t)descriptor_open(&p.files, archive_find("directory"), 0, false);
+    const uint64_t args[NR_SYSCALL_ARGS] = { fd, buffer.start, 2048 };
+    while ((bytes = sys_getdents64(&p, args)) > 0) {
+        unsigned char list[2048];
+        uint16_t record;
+        ck_assert_int_eq(space_read(p.space, list, buffer.start, sizeof list), 0);
+        for (int64_t at = 0; at < bytes; at += record, entries++)
+            memcpy(&record, list + at + 16, sizeof record);
+    }
+    ck_assert_int_eq((int)bytes, 0);
+    ck_assert_uint_eq(entries, 4002);
+}
+END_TEST
+
 END_TEST
 
 START_TEST(each_flipped_bit_of_a_header_is_noticed)
@@ -465,3 +497,4 @@ int main(void)
     suite_add_tcase(s, t);
     return run_suite(s);
 }
+    tcase_add_test(t, a_directory_of_thousands_is_listed_at_once);
