@@ -20,8 +20,14 @@ bool archive_open(unsigned disk);
 /* The disk that it is on, for those who read sectors of a file by themselves. */
 unsigned archive_disk(void);
 
-/* Look a path up, "." and ".." and a leading "/" resolved, symbolic and hard links followed. NULL: no such file. */
+/* Look a path up, "." and ".." and a leading "/" resolved, symbolic and hard links followed: but the last part only if `follow`, or if
+ * a "/" is behind it. 0, or -ENOENT, -ENOTDIR (a file where a directory is meant), -ELOOP, -ENAMETOOLONG. */
+int archive_lookup(const char *path, bool follow, const struct file **f);
+/* The same, with links followed. NULL: no such file. */
 const struct file *archive_find(const char *path);
+
+/* Where a symbolic link leads to; NULL: it is none. */
+const char *archive_link(const struct file *f);
 
 /* What is in a directory, one after the other: starts with NULL, ends with NULL. Links are told as links. */
 const struct file *archive_next_member(const struct file *directory, const struct file *after);

@@ -9,13 +9,14 @@
 #define S_IFLNK 0120000u
 
 #define PATH_SIZE 512 /* of paths that are looked up, and names in the archive, with their NUL */
+#define PART_SIZE 256 /* of what is between two "/", with a NUL: Linux finds nothing that is longer */
 
 struct archive_entry {
     struct file file;
     const char *link;           /* S_IFLNK: where to; else NULL */
     struct archive_entry *next; /* found earlier in the archive: of two with one name, the later one counts */
-};
     bool replaced;              /* it is not the later one */
+};
 
 extern struct archive_entry *archive_entries;
 

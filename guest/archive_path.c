@@ -2,7 +2,7 @@
 #include "archive_index.h"
 #include "kernel.h"
 
-#define MAX_LINKS 16
+#define MAX_LINKS 40
 
 struct archive_entry *archive_entry_find(const char *path)
 {
@@ -71,12 +71,11 @@ static bool redirect(char *rest, const char *target, const char *left)
 {
     char joined[PATH_SIZE];
     size_t n = strlen(target), m = strlen(left);
-    if (n + 1 + m >= sizeof joined)
+    if (n + m >= sizeof joined)
         return false;
     memcpy(joined, target, n);
-    joined[n] = '/';
-    memcpy(joined + n + 1, left, m + 1);
-    memcpy(rest, joined, n + m + 2);
+    memcpy(joined + n, left, m + 1);
+    memcpy(rest, joined, n + m + 1);
     return true;
 }
 
@@ -85,36 +84,77 @@ static bool is_link(const struct archive_entry *e)
     return e && (e->file.mode & S_IFMT) == S_IFLNK;
 }
 
-const struct file *archive_find(const char *path)
+/* Directories need no entry of their own: those on the way to one have none, perhaps. */
+static bool is_on_the_way(const char *path)
 {
-    static const struct file root = { .path = "", .mode = S_IFDIR | 0755, .inode = 1 };
+    size_t length = strlen(path);
+    for (const struct archive_entry *e = archive_entries; e; e = e->next)
+        if (!strncmp(e->file.path, path, length) && e->file.path[length] == '/')
+            return true;
+    return false;
+}
+
+/* 0 if a path may go on behind what was found, or end with a "/". */
+static int check_directory(const char *done, const struct archive_entry *e)
+{
+    if (e)
+        return (e->file.mode & S_IFMT) == S_IFDIR ? 0 : -ENOTDIR;
+    return !done[0] || is_on_the_way(done) ? 0 : -ENOENT;
+}
+
+int archive_lookup(const char *path, bool follow, const struct file **f)
+{
+    static const struct archive_entry root = { .file = { .path = "", .mode = S_IFDIR | 0755, .inode = 1 } };
     char done[PATH_SIZE] = "", rest[PATH_SIZE];
     const struct archive_entry *e = NULL;
     unsigned links = 0, n;
 
     if (strlen(path) >= sizeof rest)
-        return NULL;
+        return -ENAMETOOLONG;
     memcpy(rest, path, strlen(path) + 1);
-    for (const char *left = rest; (n = next_component(&left)) > 0;) {
-        if (e && (e->file.mode & S_IFMT) != S_IFDIR)
-            return NULL; /* a file is no directory */
+    const char *left = rest;
+    while ((n = next_component(&left)) > 0) {
+        int error = check_directory(done, e);
+        if (error)
+            return error;
         if (!step(done, sizeof done, left, n))
-            return NULL;
+            return -ENAMETOOLONG;
         left += n;
-        e = archive_entry_find(done); /* directories need no entry of their own */
-        if (!is_link(e))
+        e = archive_entry_find(done);
+        if (!e && n >= PART_SIZE)
+            return -ENAMETOOLONG;
+        if (!is_link(e) || (!follow && !left[0]))
             continue;
-        if (++links > MAX_LINKS || !redirect(rest, e->link, left))
-            return NULL;
+        if (++links > MAX_LINKS)
+            return -ELOOP;
+        if (!e->link[0])
+            return -ENOENT;
+        if (!redirect(rest, e->link, left))
+            return -ENAMETOOLONG;
         remove_last(done);
         if (e->link[0] == '/')
             done[0] = 0;
         left = rest;
-        e = NULL;
+        e = archive_entry_find(done);
     }
-    if (!done[0])
-        return &root;
-    return e ? &e->file : NULL;
+    bool ends_with_slash = left > rest && left[-1] == '/';
+    if (done[0] && !e)
+        return -ENOENT;
+    if (ends_with_slash && check_directory(done, e))
+        return -ENOTDIR;
+    *f = e ? &e->file : &root.file;
+    return 0;
+}
+
+const struct file *archive_find(const char *path)
+{
+    const struct file *f;
+    return archive_lookup(path, true, &f) ? NULL : f;
+}
+
+const char *archive_link(const struct file *f)
+{
+    return ((const struct archive_entry *)f)->link;
 }
 
 static bool is_member(const struct file *directory, const struct archive_entry *e)

@@ -88,12 +88,12 @@ static int read_image(struct elf_image *image, const struct file *f, const char 
 
 static int find_program(const char *path, const struct file **f, const char **why)
 {
-    *f = archive_find(path);
-    *why = !*f                    ? "no such file in the archive"
+    int error = archive_lookup(path, true, f);
+    *why = error                  ? "no such file in the archive"
            : !file_is_regular(*f) ? "not a regular file"
            : !((*f)->mode & 0111) ? "not executable"
                                   : NULL;
-    return !*f ? -ENOENT : *why ? -EACCES : 0;
+    return error ? error : *why ? -EACCES : 0;
 }
 
 /* 3. The change. */

@@ -25,8 +25,9 @@ int exec_strings_add(struct exec_strings *s, const char *string);
  * list. 0, -E2BIG or -EFAULT. */
 int exec_strings_copy(struct exec_strings *s, unsigned *count, struct space *from, gva_t at);
 
-/* 2 and 3. path as archive_find takes it, name as the program shall know it. 0: p will start the program when
- * it runs next. -ENOENT, -EACCES, -ENOEXEC, -ENOMEM, -EIO, -E2BIG: p is what it was, *why says more. */
+/* 2 and 3. path as archive_lookup takes it, name as the program shall know it. 0: p will start the program
+ * when it runs next. -EACCES, -ENOEXEC, -ENOMEM, -EIO, -E2BIG, or as archive_lookup(): p is what it was, *why
+ * says more. */
 int exec_run(struct process *p, const char *path, const char *name, const struct exec_strings *strings,
              const char **why);
 

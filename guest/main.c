@@ -54,7 +54,7 @@ static void start_program(const struct command_line *c)
     int error = exec_run(p, c->argv[0], c->argv[0], s, &why);
     if (error) {
         kprintf("cannot run %s: %s\n", c->argv[0], why);
-        give_up(error == -ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN);
+        give_up(archive_find(c->argv[0]) ? STATUS_CANNOT_RUN : STATUS_NOT_FOUND);
     }
     fpu_start(&p->fpu);
 }

@@ -23,6 +23,8 @@ struct program_path {
 /* Take one from a program. The result is good until the next call. 0, -EFAULT, -ENOENT (an empty one),
  * -ENAMETOOLONG, -EBADF, -ENOTDIR. */
 int path_from_program(struct process *p, int dirfd, gva_t at, const struct program_path **path);
+/* The same, and look it up: as archive_lookup(). */
+int find_from_program(struct process *p, int dirfd, gva_t at, bool follow, const struct file **f);
 
 /* syscall_file.c: names, descriptors, what is known of files. */
 syscall_handler sys_open, sys_openat, sys_close, sys_lseek, sys_dup, sys_dup2, sys_dup3, sys_fcntl, sys_ioctl;

@@ -47,25 +47,27 @@ int path_from_program(struct process *p, int dirfd, gva_t at, const struct progr
     return 0;
 }
 
-static int find_from_program(struct process *p, int dirfd, gva_t at, const struct file **f)
+int find_from_program(struct process *p, int dirfd, gva_t at, bool follow, const struct file **f)
 {
     const struct program_path *path;
     int error = path_from_program(p, dirfd, at, &path);
-    if (error)
-        return error;
-    *f = archive_find(path->absolute);
-    return *f ? 0 : -ENOENT;
+    return error ? error : archive_lookup(path->absolute, follow, f);
 }
 
 /* 2. Names. */
 static int64_t open_at(struct process *p, int dirfd, gva_t path, uint64_t flags)
 {
     const struct file *f;
-    int error = find_from_program(p, dirfd, path, &f);
+    bool is_new = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+    int error = find_from_program(p, dirfd, path, !is_new && !(flags & O_NOFOLLOW), &f);
     if (error)
         return error == -ENOENT && (flags & O_CREAT) ? -EROFS : error;
-    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+    if (is_new)
         return -EEXIST;
+    if (archive_link(f))
+        return flags & O_DIRECTORY ? -ENOTDIR : -ELOOP;
+    if (file_is_directory(f) && (flags & O_CREAT))
+        return -EISDIR;
     if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC))
         return file_is_directory(f) ? -EISDIR : -EROFS;
     if ((flags & O_DIRECTORY) && !file_is_directory(f))
@@ -86,11 +88,11 @@ int64_t sys_openat(struct process *p, const uint64_t args[])
 static int64_t access_at(struct process *p, int dirfd, gva_t path, uint64_t mode)
 {
     const struct file *f;
-    int error = find_from_program(p, dirfd, path, &f);
-    if (error)
-        return error;
     if (mode & ~(uint64_t)(ACCESS_OK_EXECUTE | ACCESS_OK_WRITE | ACCESS_OK_READ))
         return -EINVAL;
+    int error = find_from_program(p, dirfd, path, true, &f);
+    if (error)
+        return error;
     if (mode & ACCESS_OK_WRITE)
         return -EROFS;
     return (mode & ACCESS_OK_EXECUTE) && !file_is_directory(f) && !(f->mode & 0111) ? -EACCES : 0;
@@ -109,7 +111,7 @@ int64_t sys_faccessat(struct process *p, const uint64_t args[])
 int64_t sys_chdir(struct process *p, const uint64_t args[])
 {
     const struct file *f;
-    int error = find_from_program(p, AT_FDCWD, args[0], &f);
+    int error = find_from_program(p, AT_FDCWD, args[0], true, &f);
     if (error)
         return error;
     if (!file_is_directory(f))
@@ -131,12 +133,20 @@ int64_t sys_getcwd(struct process *p, const uint64_t args[])
     return space_write(p->space, args[0], p->cwd, bytes) < 0 ? -EFAULT : (int64_t)bytes;
 }
 
-/* Links were followed when the file was looked up, so that there is none to see. */
+/* readlink(path, to, bytes): without a NUL. */
 int64_t sys_readlink(struct process *p, const uint64_t args[])
 {
     const struct file *f;
-    int error = find_from_program(p, AT_FDCWD, args[0], &f);
-    return error ? error : -EINVAL;
+    if ((int)args[2] <= 0)
+        return -EINVAL;
+    int error = find_from_program(p, AT_FDCWD, args[0], false, &f);
+    if (error)
+        return error;
+    const char *target = archive_link(f);
+    if (!target)
+        return -EINVAL;
+    uint64_t bytes = strlen(target) < args[2] ? strlen(target) : args[2];
+    return space_write(p->space, args[1], target, bytes) < 0 ? -EFAULT : (int64_t)bytes;
 }
 
 /* 3. Descriptors. */

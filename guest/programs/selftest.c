@@ -66,6 +66,32 @@ static void test_files(void)
     CHECK(FAILS(open((char *)1, O_RDONLY), EFAULT));
 }
 
+/* Paths that lead nowhere, and the symbolic link that is in the sample's data. */
+static void test_paths(void)
+{
+    char path[300], target[16] = "................";
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/", self);
+    CHECK(FAILS(open(path, O_RDONLY), ENOTDIR) && FAILS(stat(path, &st), ENOTDIR));
+    strcat(path, "x");
+    CHECK(FAILS(open(path, O_RDONLY), ENOTDIR) && FAILS(execve(path, environ, environ), ENOTDIR));
+    snprintf(path, sizeof path, "%s/..", self);
+    CHECK(FAILS(chdir(path), ENOTDIR));
+    snprintf(path, sizeof path, "no-such-folder/../%s", self);
+    CHECK(FAILS(open(path, O_RDONLY), ENOENT));
+    memset(path, 'x', 256), path[256] = 0;
+    CHECK(FAILS(open(path, O_RDONLY), ENAMETOOLONG) && FAILS(access(self, 8), EINVAL));
+    CHECK(FAILS(open("bin", O_RDONLY | O_CREAT, 0), EISDIR) && FAILS(open("bin", O_RDWR), EISDIR));
+    CHECK(FAILS(fstatat(AT_FDCWD, self, &st, 0x80), EINVAL) && fstatat(AT_FDCWD, "", &st, AT_EMPTY_PATH) == 0 && S_ISDIR(st.st_mode));
+    CHECK(lstat("data/link", &st) == 0 && S_ISLNK(st.st_mode) && st.st_size == 5);
+    CHECK(fstatat(AT_FDCWD, "data/link", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode));
+    CHECK(stat("data/link", &st) == 0 && S_ISREG(st.st_mode) && FAILS(lstat("data/link/", &st), ENOTDIR));
+    CHECK(readlink("data/link", target, sizeof target) == 5 && memcmp(target, "small.", 6) == 0);
+    CHECK(readlink("data/link", target, 2) == 2 && FAILS(readlink("data/small", target, 2), EINVAL));
+    CHECK(FAILS(open("data/link", O_RDONLY | O_NOFOLLOW), ELOOP) && FAILS(syscall(SYS_readlink, "data/link", target, 0), EINVAL));
+}
+
 static void test_vectors(void)
 {
     unsigned char a[3], b[6], all[9];
@@ -596,6 +622,7 @@ int main(int argc, char **argv)
     for (int fd = 3; fd < 32; fd++) /* what a shell may have left open */
         close(fd);
     run("files", test_files);
+    run("paths", test_paths);
     run("vectors", test_vectors);
     run("descriptors", test_descriptors);
     run("directories", test_directories);
