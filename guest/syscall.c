@@ -3,84 +3,88 @@
 #include <asm/unistd.h>
 #include "kernel.h"
 
-#define CALL(name)   [__NR_##name] = { #name, sys_##name }
-#define ABSENT(name) [__NR_##name] = { #name, NULL }
+/* ints: which arguments are of 32 bits. What a program has in their upper halves means nothing: the psABI
+ * leaves it open, and C libraries pass on what they were given. */
+#define INT(n)           (1u << (n))
+#define CALL(name, ints) [__NR_##name] = { #name, sys_##name, ints }
+#define ABSENT(name)     [__NR_##name] = { #name, NULL, 0 }
 
 struct syscall {
     const char *name;
     syscall_handler *handler; /* NULL: known by name only */
+    unsigned ints;
 };
 
 static const struct syscall syscalls[] = {
-    CALL(read),
-    CALL(write),
-    CALL(open),
-    CALL(close),
-    CALL(stat),
-    CALL(fstat),
-    CALL(lstat),
-    CALL(lseek),
-    CALL(mmap),
-    CALL(mprotect),
-    CALL(munmap),
-    CALL(brk),
-    CALL(rt_sigaction),
-    CALL(rt_sigprocmask),
-    CALL(rt_sigreturn),
-    CALL(ioctl),
-    CALL(pread64),
-    CALL(readv),
-    CALL(writev),
-    CALL(access),
-    CALL(sched_yield),
-    CALL(mremap),
-    CALL(msync),
-    CALL(madvise),
-    CALL(dup),
-    CALL(dup2),
-    CALL(pause),
-    CALL(nanosleep),
-    CALL(getpid),
-    CALL(clone),
-    CALL(fork),
-    CALL(vfork),
-    CALL(execve),
-    CALL(exit),
-    CALL(wait4),
-    CALL(kill),
-    CALL(uname),
-    CALL(fcntl),
-    CALL(getcwd),
-    CALL(chdir),
-    CALL(readlink),
-    CALL(gettimeofday),
-    CALL(getrlimit),
-    CALL(getuid),
-    CALL(getgid),
-    CALL(geteuid),
-    CALL(getegid),
-    CALL(getppid),
-    CALL(rt_sigpending),
-    CALL(rt_sigsuspend),
-    CALL(sigaltstack),
-    CALL(arch_prctl),
-    CALL(gettid),
-    CALL(tkill),
-    CALL(time),
-    CALL(getdents64),
-    CALL(set_tid_address),
-    CALL(clock_gettime),
-    CALL(clock_getres),
-    CALL(clock_nanosleep),
-    CALL(exit_group),
-    CALL(tgkill),
-    CALL(openat),
-    CALL(newfstatat),
-    CALL(faccessat),
-    CALL(set_robust_list),
-    CALL(dup3),
-    CALL(prlimit64),
-    CALL(getrandom),
+    CALL(read, INT(0)),
+    CALL(write, INT(0)),
+    CALL(open, INT(1) | INT(2)),
+    CALL(close, INT(0)),
+    CALL(stat, 0),
+    CALL(fstat, INT(0)),
+    CALL(lstat, 0),
+    CALL(lseek, INT(0) | INT(2)),
+    CALL(mmap, INT(4)),
+    CALL(mprotect, 0),
+    CALL(munmap, 0),
+    CALL(brk, 0),
+    CALL(rt_sigaction, INT(0)),
+    CALL(rt_sigprocmask, INT(0)),
+    CALL(rt_sigreturn, 0),
+    CALL(ioctl, INT(0) | INT(1)),
+    CALL(pread64, INT(0)),
+    CALL(readv, INT(0)),
+    CALL(writev, INT(0)),
+    CALL(access, INT(1)),
+    CALL(sched_yield, 0),
+    CALL(mremap, 0),
+    CALL(msync, INT(2)),
+    CALL(madvise, INT(2)),
+    CALL(dup, INT(0)),
+    CALL(dup2, INT(0) | INT(1)),
+    CALL(pause, 0),
+    CALL(nanosleep, 0),
+    CALL(getpid, 0),
+    CALL(clone, 0),
+    CALL(fork, 0),
+    CALL(vfork, 0),
+    CALL(execve, 0),
+    CALL(exit, INT(0)),
+    CALL(wait4, INT(0) | INT(2)),
+    CALL(kill, INT(0) | INT(1)),
+    CALL(uname, 0),
+    CALL(fcntl, INT(0) | INT(1)),
+    CALL(getcwd, 0),
+    CALL(chdir, 0),
+    CALL(readlink, INT(2)),
+    CALL(gettimeofday, 0),
+    CALL(getrlimit, INT(0)),
+    CALL(getuid, 0),
+    CALL(getgid, 0),
+    CALL(geteuid, 0),
+    CALL(getegid, 0),
+    CALL(getppid, 0),
+    CALL(rt_sigpending, 0),
+    CALL(rt_sigsuspend, 0),
+    CALL(sigaltstack, 0),
+    CALL(arch_prctl, INT(0)),
+    CALL(gettid, 0),
+    CALL(tkill, INT(0) | INT(1)),
+    CALL(time, 0),
+    CALL(getdents64, INT(0) | INT(2)),
+    CALL(set_tid_address, 0),
+    CALL(clock_gettime, INT(0)),
+    CALL(clock_getres, INT(0)),
+    CALL(clock_nanosleep, INT(0) | INT(1)),
+    CALL(exit_group, INT(0)),
+    CALL(tgkill, INT(0) | INT(1) | INT(2)),
+    CALL(openat, INT(0) | INT(2) | INT(3)),
+    CALL(newfstatat, INT(0) | INT(3)),
+    CALL(faccessat, INT(0) | INT(2)),
+    CALL(set_robust_list, 0),
+    CALL(dup3, INT(0) | INT(1) | INT(2)),
+    CALL(prlimit64, INT(0) | INT(1)),
+    CALL(getrandom, INT(2)),
 
     /* For the message about what is missing: what programs are likely to ask for. */
     ABSENT(poll),
@@ -213,14 +217,23 @@ static void tell_absence(uint64_t number)
     kprintf("system call %lu (%s) is not implemented\n", number, name ? name : "no name known");
 }
 
+static int64_t call(struct process *p, const struct syscall *c)
+{
+    const struct cpu_regs *r = &p->frame.regs;
+    uint64_t args[NR_SYSCALL_ARGS] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 };
+    for (unsigned i = 0; i < NR_SYSCALL_ARGS; i++)
+        if (c->ints & INT(i))
+            args[i] = (uint32_t)args[i];
+    return c->handler(p, args);
+}
+
 void syscall_handle(struct process *p)
 {
     struct cpu_regs *r = &p->frame.regs;
-    const uint64_t args[NR_SYSCALL_ARGS] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 };
     int64_t result = -ENOSYS;
     p->call_number = r->rax;
     if (p->call_number < NR_SYSCALLS && syscalls[p->call_number].handler)
-        result = syscalls[p->call_number].handler(p, args);
+        result = call(p, &syscalls[p->call_number]);
     else
         tell_absence(p->call_number);
     if (p->state == PROCESS_READY)

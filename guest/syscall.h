@@ -1,6 +1,8 @@
 /* System calls: Linux's on x86-64, by number in rax, arguments in rdi, rsi, rdx, r10, r8, r9, result in rax.
  * The handlers are in the files syscall_SUBJECT.c, their table in syscall.c.
  *
+ * Arguments that are of 32 bits in Linux come with zeros above: what may be negative is cast to int.
+ *
  * A handler returns the result, or a negative E*. One that leaves the process waiting returns what does not
  * matter: the result comes from process_wake. */
 #pragma once

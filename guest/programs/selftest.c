@@ -121,6 +121,23 @@ static void test_descriptors(void)
     close(fd), close(copy), close(10), close(20), close(21);
 }
 
+/* Upper halves of arguments that are ints mean nothing. */
+static void test_ints(void)
+{
+    const long junk = 0x5a5a5a5al << 32;
+    unsigned char byte = 0;
+    struct stat st;
+    int fd = open(self, O_RDONLY), pid = getpid();
+
+    CHECK(syscall(SYS_lseek, fd | junk, 1, SEEK_SET | junk) == 1 && syscall(SYS_read, fd | junk, &byte, 1) == 1 && byte == 'E');
+    CHECK(syscall(SYS_fstat, fd | junk, &st) == 0 && syscall(SYS_fcntl, fd | junk, F_GETFD | junk) == 0);
+    CHECK(syscall(SYS_newfstatat, (AT_FDCWD & 0xffffffffl) | junk, self, &st, junk) == 0);
+    CHECK(syscall(SYS_kill, pid | junk, junk) == 0 && syscall(SYS_tgkill, pid | junk, pid, junk) == 0);
+    CHECK(syscall(SYS_rt_sigprocmask, SIG_BLOCK | junk, NULL, NULL, 8) == 0);
+    CHECK(FAILS(syscall(SYS_wait4, 0xffffffffl | junk, NULL, WNOHANG | junk, NULL), ECHILD));
+    CHECK(syscall(SYS_dup2, fd | junk, 9 | junk) == 9 && syscall(SYS_close, 9 | junk) == 0 && close(fd) == 0);
+}
+
 /* A directory holds what we know is there, once. */
 static void test_listing(const char *path, const char *name)
 {
@@ -625,6 +642,7 @@ int main(int argc, char **argv)
     run("paths", test_paths);
     run("vectors", test_vectors);
     run("descriptors", test_descriptors);
+    run("ints", test_ints);
     run("directories", test_directories);
     run("memory", test_memory);
     run("mapped files", test_mapped_files);
