@@ -1,4 +1,4 @@
-/* What a space maps: 1. map, unmap, protect, 2. gaps and the heap. */
+/* What a space maps: 1. map, unmap, protect, discard, 2. gaps and the heap. */
 #include "frames.h"
 #include "kernel.h"
 #include "pages.h"
@@ -11,7 +11,7 @@
 #define MMAP_TOP (page_round_up(USER_TOP + 1) - (64ull << 20))
 #define MMAP_END (64ull << 10) /* nothing is placed below, lest a null pointer work */
 
-/* 1. Map, unmap, protect. */
+/* 1. Map, unmap, protect, discard. */
 
 static bool is_range(gva_t start, gva_t end)
 {
@@ -54,11 +54,28 @@ static void drop_pages(const struct space *s, gva_t start, gva_t end)
     tables_prune(s, start, end);
 }
 
+bool space_has_hole(const struct space *s, gva_t start, gva_t end)
+{
+    for (const struct region_node *n = regions_find(s, start); n && n->r.start <= start; n = n->next) {
+        if (n->r.end >= end)
+            return false;
+        start = n->r.end;
+    }
+    return start < end;
+}
+
+/* Does [start, end) leave something of a region on both sides? Only then unmapping makes one more. */
+static bool is_inside_a_region(const struct space *s, gva_t start, gva_t end)
+{
+    const struct region_node *n = regions_find(s, start);
+    return n && n->r.start < start && n->r.end > end;
+}
+
 int space_unmap(struct space *s, gva_t start, gva_t end)
 {
     if (!is_range(start, end))
         return -EINVAL;
-    if (!regions_reserve(s, 1))
+    if (is_inside_a_region(s, start, end) && !regions_reserve(s, 1))
         return -ENOMEM;
     regions_remove(s, start, end);
     drop_pages(s, start, end);
@@ -80,13 +97,11 @@ int space_map(struct space *s, const struct region *r)
     return 0;
 }
 
-static bool is_mapped_without_hole(const struct space *s, gva_t start, gva_t end)
+static bool stays_read_only(const struct space *s, gva_t start, gva_t end)
 {
-    for (const struct region_node *n = regions_find(s, start); n && n->r.start <= start; n = n->next) {
-        if (n->r.end >= end)
+    for (const struct region_node *n = regions_after(s, start); n && n->r.start < end; n = n->next)
+        if (n->r.stays_read_only)
             return true;
-        start = n->r.end;
-    }
     return false;
 }
 
@@ -94,7 +109,11 @@ int space_protect(struct space *s, gva_t start, gva_t end, unsigned rights)
 {
     if (!is_range(start, end) || (rights & ~(ACCESS_READ | ACCESS_WRITE | ACCESS_EXEC)))
         return -EINVAL;
-    if (!is_mapped_without_hole(s, start, end) || !regions_reserve(s, 2))
+    if (space_has_hole(s, start, end))
+        return -ENOMEM;
+    if ((rights & ACCESS_WRITE) && stays_read_only(s, start, end))
+        return -EACCES;
+    if (!regions_reserve(s, 2))
         return -ENOMEM;
     regions_cut(s, start);
     regions_cut(s, end);
@@ -114,6 +133,14 @@ int space_protect(struct space *s, gva_t start, gva_t end, unsigned rights)
     }
     regions_unite(s, start, end);
     return 0;
+}
+
+int space_discard(struct space *s, gva_t start, gva_t end)
+{
+    if (!is_range(start, end))
+        return -EINVAL;
+    drop_pages(s, start, end);
+    return space_has_hole(s, start, end) ? -ENOMEM : 0;
 }
 
 const struct region *space_region(const struct space *s, gva_t address)

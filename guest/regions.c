@@ -93,21 +93,31 @@ static struct region upper_part(const struct region *r, gva_t a)
     return part;
 }
 
+/* Only the part below a stays. */
+static void end_at(struct region *r, gva_t a)
+{
+    r->end = a;
+    if (r->file_bytes > a - r->start)
+        r->file_bytes = a - r->start;
+}
+
 void regions_cut(struct space *s, gva_t a)
 {
     struct region_node *n = regions_find(s, a);
     if (!n || n->r.start == a)
         return;
     struct region upper = upper_part(&n->r, a);
-    n->r.end = a;
-    if (n->r.file_bytes > a - n->r.start)
-        n->r.file_bytes = a - n->r.start;
+    end_at(&n->r, a);
     regions_insert(s, &upper);
 }
 
 void regions_remove(struct space *s, gva_t start, gva_t end)
 {
-    regions_cut(s, start);
+    struct region_node *below = regions_find(s, start);
+    if (below && below->r.end > end)
+        regions_cut(s, start);
+    else if (below && below->r.start < start)
+        end_at(&below->r, start);
     /* The upper edge needs no cut: what lies below it goes. */
     struct region_node **at = &s->regions;
     while (*at && (*at)->r.start < end) {
@@ -126,7 +136,8 @@ void regions_remove(struct space *s, gva_t start, gva_t end)
 
 static bool continues(const struct region *a, const struct region *b)
 {
-    if (a->end != b->start || a->kind != b->kind || a->rights != b->rights || a->grows_down != b->grows_down)
+    if (a->end != b->start || a->kind != b->kind || a->rights != b->rights ||
+        a->grows_down != b->grows_down || a->stays_read_only != b->stays_read_only)
         return false;
     if (a->kind == REGION_ANONYMOUS)
         return true;

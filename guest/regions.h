@@ -14,7 +14,8 @@ struct region_node *regions_after(const struct space *s, gva_t a);
 
 /* Put one in where nothing is. Takes one node. */
 void regions_insert(struct space *s, const struct region *r);
-/* Remove what lies in [start, end); regions that reach over an edge are cut. Takes one node at most. */
+/* Remove what lies in [start, end); regions that reach over an edge are cut. Takes one node, if a
+ * region reaches over both edges. */
 void regions_remove(struct space *s, gva_t start, gva_t end);
 /* Cut the region that reaches over a, if there is one, in two. Takes one node. */
 void regions_cut(struct space *s, gva_t a);

@@ -18,6 +18,7 @@ struct region {
     gva_t start, end; /* page-aligned, end excluded */
     enum region_kind kind;
     unsigned rights;         /* ACCESS_* */
+    bool stays_read_only;    /* space_protect gives no right to write: a shared mapping, which nobody would see the writes of */
     bool grows_down;         /* a stack: a touch below start, down to its limit, extends it */
     const struct file *file; /* REGION_FILE: private mapping; bytes beyond file_bytes are zero */
     uint64_t file_offset;    /* of start; page-aligned */
@@ -49,10 +50,13 @@ struct space *space_fork(struct space *s);
 void space_load(struct space *s);
 
 /* Map, unmap, change rights of [start, end), page-aligned, below USER_TOP. 0, -EINVAL, -ENOMEM (no region left, or for
- * protect: a hole in the range). space_map replaces what was there. */
+ * protect: a hole in the range), -EACCES (protect: see stays_read_only). space_map replaces what was there. */
 int space_map(struct space *s, const struct region *r);
 int space_unmap(struct space *s, gva_t start, gva_t end);
 int space_protect(struct space *s, gva_t start, gva_t end, unsigned rights);
+/* The pages of [start, end) as if never touched; regions stay. 0; -ENOMEM if there is a hole, beside which it is done. */
+int space_discard(struct space *s, gva_t start, gva_t end);
+bool space_has_hole(const struct space *s, gva_t start, gva_t end);
 /* The region that holds the address, or NULL. Valid until the next change. */
 const struct region *space_region(const struct space *s, gva_t address);
 /* The highest gap of so many bytes below the mmap area's top; 0 if none. */

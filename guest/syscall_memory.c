@@ -44,7 +44,8 @@ static int use_file(struct process *p, struct region *r, const uint64_t args[])
     r->file = o->file;
     r->file_offset = args[5];
     r->file_bytes = page_round_up(args[1]);
-    return args[5] + r->file_bytes < args[5] ? -EINVAL : 0;
+    r->stays_read_only = (args[3] & MAP_TYPE) != MAP_PRIVATE;
+    return args[5] > INT64_MAX - r->file_bytes ? -EOVERFLOW : 0;
 }
 
 static bool is_known_sharing(uint64_t flags)
@@ -99,59 +100,66 @@ int64_t sys_brk(struct process *p, const uint64_t args[])
     return (int64_t)space_brk(p->space, args[0]);
 }
 
-/* Pages of [start, end), which lie in one region, as if never touched: the region's part is mapped anew. */
-static int drop_pages(struct process *p, const struct region *whole, gva_t start, gva_t end)
+/* What is known, and need not do anything that programs could see. */
+static bool is_mere_advice(uint64_t advice)
 {
-    struct region part = *whole;
-    uint64_t skipped = start - whole->start;
-    part.start = start;
-    part.end = end;
-    if (part.kind == REGION_FILE) {
-        part.file_offset += skipped;
-        part.file_bytes = whole->file_bytes > skipped ? whole->file_bytes - skipped : 0;
-        if (part.file_bytes > end - start)
-            part.file_bytes = end - start;
+    switch (advice) {
+    case MADV_NORMAL:
+    case MADV_RANDOM:
+    case MADV_SEQUENTIAL:
+    case MADV_WILLNEED:
+    case MADV_FREE:
+    case MADV_DONTFORK: /* it only saves the fork work */
+    case MADV_DOFORK:
+    case MADV_KEEPONFORK:
+    case MADV_MERGEABLE:
+    case MADV_UNMERGEABLE:
+    case MADV_HUGEPAGE:
+    case MADV_NOHUGEPAGE:
+    case MADV_DONTDUMP:
+    case MADV_DODUMP:
+    case MADV_COLD:
+    case MADV_PAGEOUT:
+        return true;
+    default:
+        return false;
     }
-    return space_map(p->space, &part);
 }
 
-/* Of all advice only MADV_DONTNEED has an effect that programs can see. Stacks are left alone: a part of one
- * could not grow. */
+/* Of all advice only MADV_DONTNEED has an effect that programs can see; the rest of that kind is not there.
+ */
 int64_t sys_madvise(struct process *p, const uint64_t args[])
 {
     gva_t end;
-    int error = make_range(args[0], args[1], &end);
-    if (error)
+    if (args[2] != MADV_DONTNEED && !is_mere_advice(args[2]))
         return -EINVAL;
-    if (args[2] != MADV_DONTNEED)
+    if (make_range(args[0], args[1], &end) < 0)
+        return -EINVAL;
+    if (end == args[0])
         return 0;
-    for (gva_t at = args[0]; at < end && !error;) {
-        const struct region *r = space_region(p->space, at);
-        if (!r)
-            return -ENOMEM;
-        if (r->grows_down)
-            return -EINVAL;
-        gva_t part_end = r->end < end ? r->end : end;
-        error = drop_pages(p, r, at, part_end);
-        at = part_end;
-    }
-    return error;
+    if (args[2] == MADV_DONTNEED)
+        return space_discard(p->space, args[0], end);
+    return space_has_hole(p->space, args[0], end) ? -ENOMEM : 0;
 }
 
 /* Mappings are private, or only read: nothing is ever out of date. */
 int64_t sys_msync(struct process *p, const uint64_t args[])
 {
     gva_t end;
-    if (make_range(args[0], args[1], &end) < 0 || (args[2] & ~(uint64_t)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)))
+    if ((args[2] & ~(uint64_t)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) ||
+        ((args[2] & MS_ASYNC) && (args[2] & MS_SYNC)))
         return -EINVAL;
-    return args[1] && !space_region(p->space, args[0]) ? -ENOMEM : 0;
+    int error = make_range(args[0], args[1], &end);
+    if (error)
+        return error;
+    return space_has_hole(p->space, args[0], end) ? -ENOMEM : 0;
 }
 
 /* A mapping can shrink where it is; one that wants to grow is refused, and C libraries copy then. */
 int64_t sys_mremap(struct process *p, const uint64_t args[])
 {
     gva_t old_end, new_end;
-    if (args[2] == 0 || make_range(args[0], args[1], &old_end) < 0 ||
+    if (args[1] == 0 || args[2] == 0 || make_range(args[0], args[1], &old_end) < 0 ||
         make_range(args[0], args[2], &new_end) < 0 || (args[3] & ~(uint64_t)MREMAP_MAYMOVE))
         return -EINVAL;
     if (!space_region(p->space, args[0]))

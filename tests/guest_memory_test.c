@@ -505,12 +505,22 @@ START_TEST(regions_of_a_space_are_limited)
     int result = 0;
     unsigned n = 0;
     for (; !result && n < 2 * MAX_REGIONS; n++) {
-        r.start = BASE + n * 2 * PAGE_SIZE;
-        r.end = r.start + PAGE_SIZE;
+        r.start = BASE + n * 4 * PAGE_SIZE;
+        r.end = r.start + 3 * PAGE_SIZE;
         result = space_map(space, &r);
     }
     ck_assert_int_eq(result, -ENOMEM);
     ck_assert_uint_le(n, MAX_REGIONS + 1);
+    int holes = 0;
+    while (space_unmap(space, BASE + (holes * 4 + 1) * PAGE_SIZE, BASE + (holes * 4 + 2) * PAGE_SIZE) == 0)
+        holes++;
+    ck_assert_int_gt(holes, 0);
+    /* What makes no region more can still go: an end of one, or all. */
+    gva_t last = BASE + 100 * 4 * PAGE_SIZE;
+    ck_assert_int_eq(space_unmap(space, last + 2 * PAGE_SIZE, last + 3 * PAGE_SIZE), 0);
+    ck_assert_int_eq(space_unmap(space, BASE, BASE + PAGE_SIZE), 0);
+    ck_assert_ptr_null(space_region(space, last + 2 * PAGE_SIZE));
+    ck_assert_ptr_null(space_region(space, BASE));
     space_destroy(space);
     ck_assert_uint_eq(guest_audit(), 0);
 }

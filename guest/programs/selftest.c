@@ -1,5 +1,6 @@
 /* selftest: asks the kernel for everything that programs may ask for, and checks each answer. One line a subject, "ok" or what was
  * wrong; status 1 if anything was. It runs on the host too, and prints the same. */
+#include <alloca.h>
 #include <cpuid.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -201,6 +202,23 @@ static void test_memory(void)
     CHECK(syscall(SYS_brk, 1) == (long)(end + 10000) && syscall(SYS_brk, end) == (long)end);
 }
 
+static void test_advice(void)
+{
+    unsigned char *p = map_pages(4), *stack = alloca(3 * PROGRAM_PAGE);
+    unsigned char *page = stack + PROGRAM_PAGE - ((unsigned long)stack & (PROGRAM_PAGE - 1));
+
+    p[0] = p[2 * PROGRAM_PAGE] = p[3 * PROGRAM_PAGE] = 1;
+    munmap(p + PROGRAM_PAGE, PROGRAM_PAGE);
+    CHECK(FAILS(madvise(p, 3 * PROGRAM_PAGE, MADV_DONTNEED), ENOMEM) && p[0] == 0 && p[2 * PROGRAM_PAGE] == 0);
+    CHECK(p[3 * PROGRAM_PAGE] == 1 && FAILS(madvise(p + PROGRAM_PAGE, PROGRAM_PAGE, MADV_WILLNEED), ENOMEM));
+    CHECK(FAILS(madvise(p, PROGRAM_PAGE, 9999), EINVAL) && FAILS(madvise(p, 0, 9999), EINVAL) && madvise(p, 0, MADV_DONTNEED) == 0);
+    CHECK(FAILS(msync(p, 3 * PROGRAM_PAGE, MS_SYNC), ENOMEM) && FAILS(msync(p, PROGRAM_PAGE, MS_SYNC | MS_ASYNC), EINVAL));
+    page[0] = page[PROGRAM_PAGE - 1] = 1;
+    CHECK(madvise(page, PROGRAM_PAGE, MADV_DONTNEED) == 0 && *(volatile unsigned char *)page == 0);
+    CHECK(FAILS(syscall(SYS_mremap, p, 0, PROGRAM_PAGE, 0), EINVAL));
+    munmap(p, 4 * PROGRAM_PAGE);
+}
+
 static void test_mapped_files(void)
 {
     struct stat st;
@@ -212,6 +230,9 @@ static void test_mapped_files(void)
     p[1] = 'e';
     unsigned char *q = mmap(NULL, PROGRAM_PAGE, PROT_READ, MAP_SHARED, fd, 0);
     CHECK(q != MAP_FAILED && q[1] == 'E' && p[1] == 'e'); /* private is private */
+    CHECK(FAILS(mprotect(q, PROGRAM_PAGE, PROT_READ | PROT_WRITE), EACCES) && mprotect(q, PROGRAM_PAGE, PROT_NONE) == 0);
+    CHECK(mprotect(q, PROGRAM_PAGE, PROT_READ) == 0 && q[1] == 'E');
+    CHECK(mmap(NULL, PROGRAM_PAGE, PROT_READ, MAP_PRIVATE, fd, -(off_t)PROGRAM_PAGE) == MAP_FAILED && errno == EOVERFLOW);
     CHECK(mmap(NULL, PROGRAM_PAGE, PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EACCES);
     CHECK(mmap(NULL, PROGRAM_PAGE, PROT_READ, MAP_PRIVATE, fd, 1) == MAP_FAILED && errno == EINVAL);
     CHECK(mmap(NULL, PROGRAM_PAGE, PROT_READ, MAP_PRIVATE, 99, 0) == MAP_FAILED && errno == EBADF);
@@ -660,3 +681,4 @@ int main(int argc, char **argv)
     run("system", test_system);
     return wrong != 0;
 }
+    run("advice", test_advice);
