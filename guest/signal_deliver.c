@@ -112,13 +112,21 @@ bool signal_on_stack(const struct process *p)
     return !(k->flags & SIGNAL_STACK_DISABLE) && rsp > k->base && rsp - k->base <= k->bytes;
 }
 
+static bool changes_stack(const struct process *p, const struct signal_action *a)
+{
+    bool wants_other = (a->flags & SIGNAL_FLAG_ONSTACK) && !(p->signals.stack.flags & SIGNAL_STACK_DISABLE);
+    return wants_other && !signal_on_stack(p);
+}
+
 static gva_t frame_top(const struct process *p, const struct signal_action *a)
 {
     const struct signal_stack *k = &p->signals.stack;
-    bool wants_other = (a->flags & SIGNAL_FLAG_ONSTACK) && !(k->flags & SIGNAL_STACK_DISABLE);
-    if (wants_other && !signal_on_stack(p))
-        return k->base + k->bytes;
-    return p->frame.regs.rsp - SIGNAL_RED_ZONE;
+    return changes_stack(p, a) ? k->base + k->bytes : p->frame.regs.rsp - SIGNAL_RED_ZONE;
+}
+
+static bool frame_is_on_other_stack(const struct process *p, const struct signal_action *a)
+{
+    return changes_stack(p, a) || signal_on_stack(p);
 }
 
 /* 3. Delivery. */
@@ -130,6 +138,8 @@ static bool push_frame(struct process *p, int signal, const struct signal_action
     gva_t fpu_at = (frame_top(p, a) - fpu_bytes) & ~(uint64_t)(SIGNAL_FPU_ALIGN - 1);
     gva_t at = ((fpu_at - sizeof f) & ~15ull) - 8;
     struct cpu_regs *r = &p->frame.regs;
+    if (frame_is_on_other_stack(p, a) && (at <= p->signals.stack.base || at > fpu_at))
+        return false; /* what lies below that stack is none of it */
 
     memset(&f, 0, sizeof f);
     f.restorer = a->restorer;

@@ -60,6 +60,13 @@ bool signal_is_ignored(struct signal_state *s, int signal)
     return handler == SIGNAL_IGNORE || (handler == SIGNAL_DEFAULT && is_ignored_by_default(signal));
 }
 
+void signal_drop_ignored(struct signal_state *s)
+{
+    for (int n = 1; n <= NR_SIGNALS; n++)
+        if (signal_is_ignored(s, n))
+            s->pending &= ~signal_bit(n);
+}
+
 bool signal_wants_no_zombies(struct signal_state *s)
 {
     const struct signal_action *a = signal_action_of(s, SIGNAL_CHLD);

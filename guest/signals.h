@@ -115,9 +115,12 @@ void signal_exec(struct signal_state *s);
 void signal_set_blocked(struct signal_state *s, signal_set blocked);
 /* Signals that wait and may be delivered. */
 signal_set signal_deliverable(const struct signal_state *s);
+/* Forget those that may be delivered and would do nothing. */
+void signal_drop_ignored(struct signal_state *s);
 /* Would it do nothing, and is not blocked either? */
 bool signal_is_ignored(struct signal_state *s, int signal);
-/* May children that end vanish, since nobody asks for them? */
+/* May children that end vanish, since nobody asks for them? (If a handler is there, it is told all the same.)
+ */
 bool signal_wants_no_zombies(struct signal_state *s);
 
 /* 2. Send. If the process waits in a system call, the signal ends that wait. Nothing happens to a zombie. */

@@ -66,8 +66,10 @@ int64_t sys_rt_sigpending(struct process *p, const uint64_t args[])
     return space_write(p->space, args[0], &waiting, args[1]) < 0 ? -EFAULT : 0;
 }
 
+/* What was blocked, pends and does nothing ends no wait. */
 static int64_t pause(struct process *p)
 {
+    signal_drop_ignored(&p->signals);
     if (!signal_deliverable(&p->signals))
         p->state = PROCESS_PAUSED;
     return -EINTR;

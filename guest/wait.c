@@ -62,15 +62,13 @@ static void drop_unwanted(struct process *parent, struct process *child)
 
 void process_child_ended(struct process *parent, struct process *child)
 {
-    if (signal_wants_no_zombies(&parent->signals)) {
-        drop_unwanted(parent, child);
-        return;
-    }
     int killed_by = child->wait_status & 0x7f;
     struct signal_info info = { .code = killed_by ? SIGNAL_CODE_KILLED : SIGNAL_CODE_EXITED,
                                 .pid = child->pid,
                                 .status = killed_by ? killed_by : child->wait_status >> 8 };
-    if (parent->state == PROCESS_WAITING && is_asked_for(child, parent, parent->wait_pid))
+    if (signal_wants_no_zombies(&parent->signals))
+        drop_unwanted(parent, child);
+    else if (parent->state == PROCESS_WAITING && is_asked_for(child, parent, parent->wait_pid))
         process_wake(parent, reap(parent, child, parent->wait_status_at, parent->wait_usage_at));
     signal_send(parent, SIGNAL_CHLD, &info);
 }

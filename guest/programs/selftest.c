@@ -475,6 +475,39 @@ static void test_signal_stack(void)
     munmap((void *)from, 4 * PROGRAM_PAGE);
 }
 
+/* A handler that leaves too little of its stack for the next one's frame. */
+static unsigned char *bottom_of_stack;
+
+static void use_up_stack(int signal)
+{
+    if (++depth > 1)
+        _exit(3);
+    volatile unsigned char *here = alloca(64);
+    volatile unsigned char *low = alloca((size_t)(here - bottom_of_stack) - 700);
+
+    *low = 1;
+    syscall(SYS_kill, getpid(), signal);
+    _exit(4);
+}
+
+static void test_signal_stack_overflow(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        bottom_of_stack = map_pages(24) + 16 * PROGRAM_PAGE;
+        stack_t other = { .ss_sp = bottom_of_stack, .ss_size = 8 * PROGRAM_PAGE };
+        struct sigaction a = { .sa_handler = use_up_stack, .sa_flags = SA_ONSTACK | SA_NODEFER };
+
+        depth = 0;
+        sigaltstack(&other, NULL);
+        sigaction(SIGUSR1, &a, NULL);
+        raise(SIGUSR1);
+    }
+    int status = wait_for(child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+}
+
 /* Processes. */
 static void test_fork(void)
 {
@@ -565,7 +598,38 @@ static void test_interrupted_waits(void)
     if (child == 0)
         _exit(0);
     CHECK(FAILS(waitpid(child, NULL, 0), ECHILD));
+    /* One that wants none may have a handler. */
+    on_signal(SIGCHLD, note_child, SA_RESTART | SA_NOCLDWAIT);
+    children_ended = 0;
+    child = fork();
+    if (child == 0)
+        _exit(0);
+    CHECK(FAILS(waitpid(child, NULL, 0), ECHILD) && children_ended == 1);
     signal(SIGCHLD, SIG_DFL);
+}
+
+/* A signal that was blocked and does nothing does not end rt_sigsuspend. */
+static void test_suspend(void)
+{
+    sigset_t block, before;
+    pid_t parent = getpid(), child;
+
+    sigemptyset(&block), sigaddset(&block, SIGCHLD), sigaddset(&block, SIGUSR2);
+    on_signal(SIGUSR2, note_signal, 0);
+    sigprocmask(SIG_BLOCK, &block, &before);
+    child = fork();
+    if (child == 0)
+        _exit(0);
+    wait_for(child); /* SIGCHLD pends */
+    child = fork();
+    if (child == 0) {
+        nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
+        kill(parent, SIGUSR2);
+        _exit(0);
+    }
+    CHECK(FAILS(sigsuspend(&before), EINTR) && caught == SIGUSR2);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    wait_for(child);
 }
 
 static void test_exec(char *mode)
@@ -682,3 +746,5 @@ int main(int argc, char **argv)
     return wrong != 0;
 }
     run("advice", test_advice);
+    run("signal stack overflow", test_signal_stack_overflow);
+    run("suspend", test_suspend);
