@@ -50,6 +50,10 @@ int64_t sys_execve(struct process *p, const uint64_t args[])
     int error = path_from_program(p, AT_FDCWD, args[0], &path);
     if (!error)
         error = exec_strings_copy(s, &s->argc, p->space, args[1]);
+    if (!error && s->argc == 0) { /* as Linux since 5.18: programs take argv[0] for granted */
+        error = exec_strings_add(s, "");
+        s->argc = 1;
+    }
     if (!error)
         error = exec_strings_copy(s, &s->envc, p->space, args[2]);
     return error ? error : exec_run(p, path->absolute, path->given, s, &why);

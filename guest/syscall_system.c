@@ -6,7 +6,8 @@
 #include "random.h"
 #include "syscall.h"
 
-#define FOREVER (~0ull)
+#define FOREVER    (~0ull)
+#define RANDOM_MAX ((32u << 20) - 1) /* at a time, as on Linux */
 
 /* The release is that of the Linux whose system calls these are; C libraries refuse to start on old ones. */
 int64_t sys_uname(struct process *p, const uint64_t args[])
@@ -41,15 +42,21 @@ int64_t sys_getegid(struct process *p, const uint64_t args[])
     return sys_getuid(p, args);
 }
 
-/* getrandom(to, bytes, flags). At most a piece at a time, as Linux may do. */
+/* getrandom(to, bytes, flags). */
 int64_t sys_getrandom(struct process *p, const uint64_t args[])
 {
-    uint8_t piece[256];
-    uint64_t bytes = args[1] < sizeof piece ? args[1] : sizeof piece;
+    uint64_t bytes = args[1] < RANDOM_MAX ? args[1] : RANDOM_MAX, done = 0;
     if (args[2] & ~(uint64_t)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
         return -EINVAL;
-    random_fill(piece, bytes);
-    return space_write(p->space, args[0], piece, bytes) < 0 ? -EFAULT : (int64_t)bytes;
+    while (done < bytes) {
+        uint8_t piece[256];
+        uint64_t n = bytes - done < sizeof piece ? bytes - done : sizeof piece;
+        random_fill(piece, n);
+        if (space_write(p->space, args[0] + done, piece, n) < 0)
+            return done ? (int64_t)done : -EFAULT;
+        done += n;
+    }
+    return (int64_t)done;
 }
 
 static uint64_t limit_of(uint64_t resource)
@@ -78,7 +85,8 @@ static int64_t tell_limit(struct process *p, uint64_t resource, gva_t to)
 
 int64_t sys_getrlimit(struct process *p, const uint64_t args[])
 {
-    return tell_limit(p, args[0], args[1]);
+    int64_t error = tell_limit(p, args[0], args[1]);
+    return error || args[1] ? error : -EFAULT;
 }
 
 /* prlimit64(pid, resource, new, old). The limits are the kernel's own: they can be asked for, not changed. */

@@ -20,6 +20,8 @@ static bool is_clock(uint64_t clock)
 int64_t sys_clock_gettime(struct process *p, const uint64_t args[])
 {
     uint64_t now = platform->clock_ns();
+    if (is_clock(args[0]) && !args[1])
+        return -EFAULT;
     return is_clock(args[0]) ? write_pair(p, args[1], now / NS_PER_S, now % NS_PER_S) : -EINVAL;
 }
 
