@@ -86,7 +86,10 @@ static bool comes_from_cpu(int signal, int code)
 
 static struct signal_info_block make_info(int signal, const struct signal_info *info)
 {
-    struct signal_info_block block = { .signal = signal, .code = info->code };
+    struct signal_info_block block;
+    memset(&block, 0, sizeof block); /* all of the union: an initialiser need not, and a program sees it */
+    block.signal = signal;
+    block.code = info->code;
     if (comes_from_cpu(signal, info->code)) {
         block.address = info->address;
     } else {
