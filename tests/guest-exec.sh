@@ -43,12 +43,12 @@ make_disks() {
 finish_cases() {
     [ "$ended" ] || return 0
     # shellcheck disable=SC2086 # names of cases, without spaces
-    (cd "$results" && printf '%s/stdout\n' $ended | tee .names | xargs md5sum >.sums && # which costs a fifth of SHA-256
-        xargs wc -c <.names >.sizes)
+    (cd "$results" && printf '%s/stdout\n' $ended | tee "$own.names" | xargs md5sum >"$own.sums" && # a fifth of SHA-256's cost
+        xargs wc -c <"$own.names" >"$own.sizes")
     while read -r sum file && read -r bytes _ <&3; do
         echo "$sum $bytes" >"$results/$file.sum"
         [ "${BRIEF:-0}" = 0 ] || [ "$bytes" -le 16384 ] || rm "$results/$file"
-    done <"$results/.sums" 3<"$results/.sizes"
+    done <"$results/$own.sums" 3<"$results/$own.sizes"
     for name in $ended; do
         read -r status <"$results/$name/ended"
         echo "$status" >"$results/$name/status"
@@ -80,6 +80,7 @@ run_case() {
 }
 
 ended=
+own=.executor-$$ # others may work in the same folder
 mkdir -p "$results" "$DISKS"
 for word in "$@"; do
     case $word in
