@@ -51,7 +51,8 @@ VMM_SRC    := $(wildcard vmm/*.c vmm/*/*.c)
 VMM_ASM    := $(wildcard vmm/*.S vmm/*/*.S)
 MMU_SRC    := $(wildcard pv/*.c shadow/*.c)
 GUEST_SRC  := $(wildcard guest/*.c guest/*.S)
-PROGRAMS   := $(patsubst guest/programs/%.c,$(O)/programs/%,$(wildcard guest/programs/*.c))
+PROGRAM_FOLDERS := $(patsubst guest/programs/%/,%,$(wildcard guest/programs/*/))
+PROGRAMS   := $(patsubst guest/programs/%.c,$(O)/programs/%,$(wildcard guest/programs/*.c)) $(PROGRAM_FOLDERS:%=$(O)/programs/%)
 NATIVE_KERNELS := torture hostile cpu interrupts edges
 KERNELS    := $(patsubst tests/kernels/%.c,$(O)/kernels/%.elf,$(wildcard tests/kernels/*.c)) $(O)/kernels/hostile-pv.elf \
               $(NATIVE_KERNELS:%=$(O)/kernels/%.elf)
@@ -106,9 +107,18 @@ $(O)/bare/%.S.o: %.S
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(GUEST_CPPFLAGS) -g $(DEPFLAGS) -c -o $@ $<
 
+MUSL_FLAGS = -std=c17 -O2 -static -D_GNU_SOURCE $(WARN) -Iguest/programs
 $(O)/programs/%: guest/programs/%.c
 	$(call say,MUSL,$<)
-	$(Q)mkdir -p $(@D) && $(MUSL_CC) -std=c17 -O2 -static -D_GNU_SOURCE $(WARN) -Iguest/programs -MMD -MP -MF $@.d -o $@ $<
+	$(Q)mkdir -p $(@D) && $(MUSL_CC) $(MUSL_FLAGS) -MMD -MP -MF $@.d -o $@ $<
+
+# A program of several files has a folder.
+define folder_program
+$$(O)/programs/$(1): $$(wildcard guest/programs/$(1)/*) guest/programs/program.h
+	$$(call say,MUSL,guest/programs/$(1))
+	$$(Q)mkdir -p $$(@D) && $$(MUSL_CC) $$(MUSL_FLAGS) -o $$@ $$(filter %.c,$$^)
+endef
+$(foreach folder,$(PROGRAM_FOLDERS),$(eval $(call folder_program,$(folder))))
 
 # Kernels of a few lines, for tests and as examples.
 $(O)/kernels/%.elf: tests/kernels/%.c tests/kernels/kernel.ld
