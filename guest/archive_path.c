@@ -84,12 +84,20 @@ static bool is_link(const struct archive_entry *e)
     return e && (e->file.mode & S_IFMT) == S_IFLNK;
 }
 
+/* What path has below a directory; NULL: it is not in there. All is below the root, which is "". */
+static const char *below(const char *path, const char *directory)
+{
+    size_t length = strlen(directory);
+    if (!length)
+        return path;
+    return !strncmp(path, directory, length) && path[length] == '/' ? path + length + 1 : NULL;
+}
+
 /* Directories need no entry of their own: those on the way to one have none, perhaps. */
 static bool is_on_the_way(const char *path)
 {
-    size_t length = strlen(path);
     for (const struct archive_entry *e = archive_entries; e; e = e->next)
-        if (!strncmp(e->file.path, path, length) && e->file.path[length] == '/')
+        if (below(e->file.path, path))
             return true;
     return false;
 }
@@ -159,11 +167,8 @@ const char *archive_link(const struct file *f)
 
 static bool is_member(const struct file *directory, const struct archive_entry *e)
 {
-    size_t length = strlen(directory->path);
-    const char *name = e->file.path;
-    if (length && (strncmp(name, directory->path, length) != 0 || name[length++] != '/'))
-        return false;
-    return name[length] && !strchr(name + length, '/') && !e->replaced;
+    const char *name = below(e->file.path, directory->path);
+    return name && name[0] && !strchr(name, '/') && !e->replaced;
 }
 
 const struct file *archive_next_member(const struct file *directory, const struct file *after)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "vmm/plain_text.h"
 
 #define MAX_LINE_BYTES 1024
 
@@ -18,24 +19,13 @@ static void emit_line(const char *line)
         fprintf(stderr, "faultvisor: %s\n", line);
 }
 
-/* It is one line, and no file or argument that is named in it commands a terminal: C0 and C1 controls (the latter are two bytes
- * of UTF-8) become question marks. */
-static void make_printable(char *line)
-{
-    for (; *line; line++)
-        if ((unsigned char)*line < ' ' || *line == 0x7f)
-            *line = '?';
-        else if ((unsigned char)line[0] == 0xc2 && (unsigned char)line[1] >= 0x80 && (unsigned char)line[1] < 0xa0)
-            line[0] = line[1] = '?';
-}
-
 static void emit(int error, const char *prefix, const char *format, va_list args)
 {
     char text[MAX_LINE_BYTES - 128], line[MAX_LINE_BYTES];
 
     vsnprintf(text, sizeof(text), format, args);
     snprintf(line, sizeof(line), "%s%s%s%s", prefix, text, error ? ": " : "", error ? strerror(error) : "");
-    make_printable(line);
+    plain_text(line, '?');
     emit_line(line);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "vmm/error.h"
 #include "vmm/options.h"
+#include "vmm/output.h"
 #include "vmm/page_write.h"
 #include "vmm/report_command.h"
 #include "vmm/same_file.h"
@@ -45,16 +46,10 @@ static int usage_error(void)
 
 static int write_file(const char *path, const char *page, size_t bytes)
 {
-    bool to_stdout = !strcmp(path, "-");
-    const char *name = to_stdout ? "standard output" : path;
-    FILE *f = to_stdout ? stdout : fopen(path, "we");
-    if (!f)
-        return fail(errno, "cannot write the page to %s", name);
-    bool bad = fwrite(page, 1, bytes, f) != bytes || fflush(f) == EOF;
-    int err = bad ? fail(errno, "cannot write the page to %s", name) : 0;
-    if (!to_stdout && fclose(f) == EOF && !err)
-        err = fail(errno, "cannot write the page to %s", name);
-    return err;
+    FILE *to = output_open(path, "the page");
+    if (!to)
+        return -EIO; /* said */
+    return output_close(to, fwrite(page, 1, bytes, to) == bytes ? 0 : errno, path, "the page");
 }
 
 static int make_page(const struct page_data *d, const char *path)

@@ -4,6 +4,7 @@
 #include "pv/pv.h"
 #include "vmm/error.h"
 #include "vmm/json_text.h"
+#include "vmm/output.h"
 #include "vmm/report.h"
 #include "vmm/substrate.h"
 
@@ -160,20 +161,11 @@ json_t *report_to_json(struct vmm *v, int status)
     return o;
 }
 
+#define WHAT "the counts"
+
 FILE *report_open_json(const char *path)
 {
-    FILE *f = strcmp(path, "-") ? fopen(path, "we") : stdout;
-    if (!f)
-        fail(errno, "cannot write the counts to %s", path);
-    return f;
-}
-
-/* Whoever reads standard output may not want it all; that is no failure. */
-static int fail_to_write(FILE *to, const char *path)
-{
-    if (to == stdout && errno == EPIPE)
-        return -EPIPE;
-    return fail(errno, "cannot write the counts to %s", to == stdout ? "standard output" : path);
+    return output_open(path, WHAT);
 }
 
 int report_write_json(struct vmm *v, int status, FILE *to, const char *path)
@@ -181,9 +173,9 @@ int report_write_json(struct vmm *v, int status, FILE *to, const char *path)
     json_t *o = report_to_json(v, status);
     errno = ENOMEM;
     bool bad = !o || json_dumpf(o, to, JSON_INDENT(2)) < 0 || fputc('\n', to) == EOF || fflush(to) == EOF;
-    int err = bad ? fail_to_write(to, path) : 0;
-    if (to != stdout && fclose(to) == EOF && !bad)
-        err = fail(errno, "cannot write the counts to %s", path);
+    int error = bad ? errno : 0;
     json_decref(o);
-    return err;
+    if (to == stdout && error == EPIPE)
+        return -EPIPE; /* whoever reads it may not want it all; that is no failure */
+    return output_close(to, error, path, WHAT);
 }

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include "vmm/error.h"
+#include "vmm/plain_text.h"
 #include "vmm/table.h"
 
 #define ROWS_AT_A_TIME 64 /* a power of two */
@@ -24,21 +25,9 @@ void table_free(struct table *t)
     *t = (struct table){ 0 };
 }
 
-/* U+0080 to U+009F in UTF-8: to a terminal as good as ESC and another character. */
-static bool is_late_control(const char *text)
-{
-    return (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
-}
-
 void table_make_plain(char *text)
 {
-    for (; *text; text++) {
-        if (is_late_control(text))
-            *text++ = ' ';
-        else if ((unsigned char)*text >= ' ' && *text != 0x7f)
-            continue;
-        *text = ' ';
-    }
+    plain_text(text, ' ');
 }
 
 void table_name_column(struct table *t, unsigned column, const char *format, ...)

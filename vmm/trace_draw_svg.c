@@ -1,7 +1,7 @@
 /* Diagrams as SVG: narrow enough that its text can be read on a telephone, black on white for paper. */
 #include <errno.h>
 #include <string.h>
-#include "vmm/error.h"
+#include "vmm/output.h"
 #include "vmm/trace_diagram.h"
 
 #define WIDTH        460
@@ -159,14 +159,9 @@ static void write_picture(const struct diagram *list, size_t count, FILE *to)
 
 int diagram_write_svg(const struct diagram *list, size_t count, const char *path)
 {
-    bool to_stdout = !strcmp(path, "-");
-    FILE *to = to_stdout ? stdout : fopen(path, "we");
+    FILE *to = output_open(path, "the picture");
     if (!to)
-        return fail(errno, "cannot write the picture to %s", path);
+        return -EIO; /* said */
     write_picture(list, count, to);
-    bool bad = ferror(to);
-    errno = 0;
-    if ((to_stdout ? fflush(to) : fclose(to)) == EOF || bad)
-        return fail(errno ? errno : EIO, "cannot write the picture to %s", to_stdout ? "standard output" : path);
-    return 0;
+    return output_close(to, ferror(to) ? EIO : 0, path, "the picture");
 }
