@@ -62,6 +62,10 @@ enum {
     OF_LDT = 0x04,
 };
 
+/* In error codes of delivery. */
+#define ERROR_EXTERNAL 1
+#define ERROR_IDT      2
+
 struct fv {
     struct machine *m;
     struct fv_cpu c;
@@ -253,6 +257,11 @@ static inline bool emulate_bytes(struct fv *f, const uint8_t *bytes, size_t n)
 #define EMULATE(f, ...)                                                                                      \
     emulate_bytes(f, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
+static inline struct fv_event interrupt(unsigned vector)
+{
+    return (struct fv_event){ .vector = (uint8_t)vector, .external = true };
+}
+
 /* Which handler was entered last, or -1; the error code that it finds. */
 static inline int caught(const struct fv *f)
 {
@@ -263,6 +272,17 @@ static inline int caught(const struct fv *f)
 static inline uint64_t caught_error(struct fv *f)
 {
     return word(f, f->regs.rsp);
+}
+
+/* What the kernel finds on its stack, from the return address up. */
+static inline void check_frame(struct fv *f, gva_t at, uint64_t rip, uint64_t cs, uint64_t flags,
+                               uint64_t rsp, uint64_t ss)
+{
+    ck_assert_uint_eq(word(f, at), rip);
+    ck_assert_uint_eq(word(f, at + 8), cs);
+    ck_assert_uint_eq(word(f, at + 16), flags);
+    ck_assert_uint_eq(word(f, at + 24), rsp);
+    ck_assert_uint_eq(word(f, at + 32), ss);
 }
 
 #define ck_assert_done(f, length) ck_assert_uint_eq((f)->regs.rip, CODE + (length))

@@ -1,201 +1,7 @@
-/* Delivery through the guest's own IDT, and what goes wrong on the way. */
+/* What goes wrong on the way through the guest's own IDT: the gate, the stack, a second exception. */
 #include <stddef.h>
 #include "fv_machine.h"
 #include "tests/run_suite.h"
-
-#define ERROR_EXTERNAL 1
-#define ERROR_IDT      2
-
-static struct fv_event interrupt(unsigned vector)
-{
-    return (struct fv_event){ .vector = (uint8_t)vector, .external = true };
-}
-
-/* What the kernel finds on its stack, from the return address up. */
-static void check_frame(struct fv *f, gva_t at, uint64_t rip, uint64_t cs, uint64_t flags, uint64_t rsp,
-                        uint64_t ss)
-{
-    ck_assert_uint_eq(word(f, at), rip);
-    ck_assert_uint_eq(word(f, at + 8), cs);
-    ck_assert_uint_eq(word(f, at + 16), flags);
-    ck_assert_uint_eq(word(f, at + 24), rsp);
-    ck_assert_uint_eq(word(f, at + 32), ss);
-}
-
-/* What should happen. */
-
-START_TEST(an_exception_of_a_program_goes_to_the_kernels_stack)
-{
-    struct fv *f = fv_create();
-    be_program(f);
-    fv_cpu_exception(&f->c, VEC_GP, 0x1234);
-    ck_assert_caught_error(f, VEC_GP, 0x1234);
-    ck_assert_uint_eq(f->regs.rsp, KSTACK_TOP - 48);
-    check_frame(f, KSTACK_TOP - 40, CODE, UCODE, RFLAGS_FIXED | RFLAGS_IF, USER_RSP, UDATA);
-    ck_assert_uint_eq(f->c.cpl, 0);
-    ck_assert_uint_eq(f->c.selectors[FV_CS], KCODE);
-    ck_assert_uint_eq(f->c.selectors[FV_SS], 0);
-    ck_assert_int_eq(f->m->s.role, SHADOW_KERNEL);
-    fv_destroy(f);
-}
-END_TEST
-
-START_TEST(an_exception_of_the_kernel_stays_on_its_stack_aligned)
-{
-    struct fv *f = fv_create();
-    f->regs.rsp = KSTACK + 0x80d;
-    fv_cpu_exception(&f->c, VEC_UD, 0);
-    ck_assert_caught(f, VEC_UD);
-    ck_assert_uint_eq(f->regs.rsp, KSTACK + 0x800 - 40);
-    check_frame(f, f->regs.rsp, CODE, KCODE, RFLAGS_FIXED, KSTACK + 0x80d, KDATA);
-    ck_assert_uint_eq(f->c.selectors[FV_SS], KDATA);
-    fv_destroy(f);
-}
-END_TEST
-
-START_TEST(a_gate_may_have_a_stack_of_its_own)
-{
-    struct fv *f = fv_create();
-    gate_of(f, VEC_UD)->ist = 1;
-    fv_cpu_exception(&f->c, VEC_UD, 0);
-    ck_assert_caught(f, VEC_UD);
-    ck_assert_uint_eq(f->regs.rsp, ISTACK_TOP - 40);
-    fv_destroy(f);
-}
-END_TEST
-
-START_TEST(exactly_some_exceptions_have_an_error_code)
-{
-    static const bool has[] = { [VEC_DF] = true, [VEC_TS] = true, [VEC_NP] = true, [VEC_SS] = true,
-                                [VEC_GP] = true, [VEC_PF] = true, [VEC_AC] = true, [VEC_CP] = true };
-    struct fv *f = fv_create();
-    f->c.cr0 |= CR0_AM;
-    be_program(f);
-    set_gate(f, VEC_OF, KCODE, 0xee);
-    fv_cpu_exception(&f->c, (unsigned)_i, 0);
-    ck_assert_caught(f, _i);
-    bool expected = (unsigned)_i < sizeof(has) && has[_i];
-    ck_assert_uint_eq(f->regs.rsp, KSTACK_TOP - (expected ? 48 : 40));
-    fv_destroy(f);
-}
-END_TEST
-
-START_TEST(an_interrupt_gate_turns_interrupts_off_and_a_trap_gate_does_not)
-{
-    struct fv *f = fv_create();
-    const uint64_t flags =
-        RFLAGS_FIXED | RFLAGS_IF | RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_DF | RFLAGS_CF;
-    fv_set_flags(&f->c, flags);
-    fv_deliver(&f->c, interrupt(32));
-    ck_assert_caught(f, 32);
-    ck_assert_uint_eq(fv_cpu_flags(&f->c), RFLAGS_FIXED | RFLAGS_DF | RFLAGS_CF);
-    ck_assert_uint_eq(word(f, f->regs.rsp + 16), flags);
-    set_gate(f, 33, KCODE, 0x8f);
-    fv_set_flags(&f->c, flags);
-    fv_deliver(&f->c, interrupt(33));
-    ck_assert_uint_eq(fv_cpu_flags(&f->c), RFLAGS_FIXED | RFLAGS_IF | RFLAGS_DF | RFLAGS_CF);
-    fv_destroy(f);
-}
-END_TEST
-
-START_TEST(alignment_checks_of_a_program_do_not_act_in_the_kernel)
-{
-    struct fv *f = fv_create();
-    f->c.cr0 |= CR0_AM;
-    be_program(f);
-    fv_set_flags(&f->c, RFLAGS_FIXED | RFLAGS_AC);
-    ck_assert(f->regs.rflags & RFLAGS_AC);
-    fv_deliver(&f->c, interrupt(32));
-    ck_assert(!(f->regs.rflags & RFLAGS_AC));         /* really */
-    ck_assert(fv_cpu_flags(&f->c) & RFLAGS_AC);       /* as the guest would see it */
-    ck_assert(word(f, f->regs.rsp + 16) & RFLAGS_AC); /* in the frame */
-    fv_destroy(f);
-}
-END_TEST
-
-START_TEST(without_cr0_am_alignment_is_not_checked)
-{
-    struct fv *f = fv_create();
-    be_program(f);
-    fv_set_flags(&f->c, RFLAGS_FIXED | RFLAGS_AC);
-    ck_assert(!(f->regs.rflags & RFLAGS_AC));
-    ck_assert(fv_cpu_flags(&f->c) & RFLAGS_AC);
-    fv_destroy(f);
-}
-END_TEST
-
-START_TEST(an_alignment_check_that_is_none_to_the_guest_goes_on_without)
-{
-    struct fv *f = fv_create();
-    be_program(f);
-    f->regs.rflags |= RFLAGS_AC; /* POPF */
-    fv_cpu_exception(&f->c, VEC_AC, 0);
-    ck_assert_uint_eq(f->regs.rip, CODE);
-    ck_assert_uint_eq(f->c.cpl, 3);
-    ck_assert(!(f->regs.rflags & RFLAGS_AC));
-    ck_assert(fv_cpu_flags(&f->c) & RFLAGS_AC);
-    f->c.cr0 |= CR0_AM;
-    fv_set_flags(&f->c, fv_cpu_flags(&f->c) | RFLAGS_AC);
-    fv_cpu_exception(&f->c, VEC_AC, 0);
-    ck_assert_caught_error(f, VEC_AC, 0);
-    fv_destroy(f);
-}
-END_TEST
-
-START_TEST(a_true_page_fault_is_delivered_with_its_address)
-{
-    struct fv *f = fv_create();
-    be_program(f);
-    ck_assert(!fv_cpu_page_fault(&f->c, HOLE + 8, PF_ERR_WRITE));
-    ck_assert_caught_error(f, VEC_PF, PF_ERR_WRITE | PF_ERR_USER);
-    ck_assert_uint_eq(f->c.cr2, HOLE + 8);
-    fv_destroy(f);
-}
-END_TEST
-
-START_TEST(a_page_fault_where_no_page_can_be_is_a_general_protection)
-{
-    struct fv *f = fv_create();
-    be_program(f);
-    f->c.cr2 = 1;
-    f->regs.rip = 0x0000800000000000;
-    ck_assert(!fv_cpu_page_fault(&f->c, 0x0000800000000000, PF_ERR_FETCH | PF_ERR_USER));
-    ck_assert_caught_error(f, VEC_GP, 0);
-    ck_assert_uint_eq(f->c.cr2, 1);
-    ck_assert_uint_eq(word(f, f->regs.rsp + 8), 0x0000800000000000);
-    fv_destroy(f);
-}
-END_TEST
-
-START_TEST(a_hidden_page_fault_is_not)
-{
-    struct fv *f = fv_create();
-    be_program(f);
-    f->c.cr2 = 1;
-    ck_assert(fv_cpu_page_fault(&f->c, USER, PF_ERR_WRITE));
-    ck_assert_uint_eq(f->regs.rip, CODE);
-    ck_assert_uint_eq(f->c.cr2, 1);
-    fv_destroy(f);
-}
-END_TEST
-
-START_TEST(int3_needs_a_gate_that_is_open_to_programs)
-{
-    struct fv *f = fv_create();
-    be_program(f);
-    f->regs.rip = CODE + 1; /* behind it */
-    fv_cpu_exception(&f->c, VEC_BP, 0);
-    ck_assert_caught(f, VEC_BP);
-    ck_assert_uint_eq(word(f, f->regs.rsp), CODE + 1);
-    be_program(f);
-    f->regs.rip = CODE + 1;
-    set_gate(f, VEC_BP, KCODE, 0x8e);
-    fv_cpu_exception(&f->c, VEC_BP, 0);
-    ck_assert_caught_error(f, VEC_GP, VEC_BP * 8 | ERROR_IDT);
-    ck_assert_uint_eq(word(f, f->regs.rsp + 8), CODE);
-    fv_destroy(f);
-}
-END_TEST
 
 /* What the gate may have wrong: another exception comes instead. External is told for all but INT n. */
 
@@ -378,6 +184,8 @@ START_TEST(two_exceptions_combine_as_the_manual_says)
 }
 END_TEST
 
+/* What ends the guest. */
+
 START_TEST(a_double_fault_that_cannot_be_delivered_is_the_end)
 {
     struct fv *f = fv_create();
@@ -425,44 +233,31 @@ START_TEST(memory_that_is_not_there_ends_the_guest)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
-    Suite *s = suite_create("fv_exceptions");
-    TCase *t = tcase_create("delivery");
-    tcase_add_test(t, an_exception_of_a_program_goes_to_the_kernels_stack);
-    tcase_add_test(t, an_exception_of_the_kernel_stays_on_its_stack_aligned);
-    tcase_add_test(t, a_gate_may_have_a_stack_of_its_own);
-    tcase_add_loop_test(t, exactly_some_exceptions_have_an_error_code, 0, 32);
-    tcase_add_test(t, an_interrupt_gate_turns_interrupts_off_and_a_trap_gate_does_not);
-    tcase_add_test(t, alignment_checks_of_a_program_do_not_act_in_the_kernel);
-    tcase_add_test(t, without_cr0_am_alignment_is_not_checked);
-    tcase_add_test(t, an_alignment_check_that_is_none_to_the_guest_goes_on_without);
-    tcase_add_test(t, a_true_page_fault_is_delivered_with_its_address);
-    tcase_add_test(t, a_page_fault_where_no_page_can_be_is_a_general_protection);
-    tcase_add_test(t, a_hidden_page_fault_is_not);
-    tcase_add_test(t, int3_needs_a_gate_that_is_open_to_programs);
-    suite_add_tcase(s, t);
-    t = tcase_create("faults on the way");
+    Suite *s = suite_create("fv_delivery_fault");
+    TCase *t = tcase_create("gate");
     tcase_add_test(t, a_vector_beyond_the_limit_is_a_general_protection_fault);
     tcase_add_loop_test(t, a_wrong_gate_raises_what_the_manual_says, 0,
                         sizeof(wrong_gates) / sizeof(wrong_gates[0]));
     tcase_add_test(t, a_handler_must_be_canonical);
     tcase_add_test(t, a_conforming_handler_stays_at_the_programs_level);
+    suite_add_tcase(s, t);
+    t = tcase_create("stack");
     tcase_add_test(t, a_task_segment_without_that_stack_is_an_invalid_task_segment);
     tcase_add_test(t, a_stack_must_be_canonical);
     tcase_add_test(t, an_interrupt_onto_a_stack_that_is_not_there_becomes_a_page_fault);
     tcase_add_test(t, the_kernels_stack_must_be_writable);
     tcase_add_test(t, nothing_changes_when_a_delivery_fails_half_way);
+    suite_add_tcase(s, t);
+    t = tcase_create("a second exception");
     tcase_add_loop_test(t, two_exceptions_combine_as_the_manual_says, 0, sizeof(pairs) / sizeof(pairs[0]));
+    suite_add_tcase(s, t);
+    t = tcase_create("the end");
     tcase_add_test(t, a_double_fault_that_cannot_be_delivered_is_the_end);
     tcase_add_test(t, a_page_fault_in_the_idt_is_one_too);
     tcase_add_test(t, descriptors_and_stacks_in_the_monitors_slot_end_the_guest);
     tcase_add_test(t, memory_that_is_not_there_ends_the_guest);
     suite_add_tcase(s, t);
-    return s;
-}
-
-int main(void)
-{
-    return run_suite(suite());
+    return run_suite(s);
 }
