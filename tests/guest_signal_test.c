@@ -5,8 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include "guest_audit.h"
-#include "guest_fake_cpu.h"
-#include "kernel.h"
+#include "guest_boot.h"
 #include "signal_frame.h"
 #include "x86_cpu.h"
 #include "tests/run_suite.h"
@@ -15,7 +14,6 @@
 #define RESTORER  0x401200ull
 #define ACTION_AT (FAKE_BSS + 0x100)
 #define OTHER_AT  (FAKE_BSS + 0x200)
-#define STATUS_AT (FAKE_BSS + 0x300)
 #define USR1      10
 #define USR2      12
 #define WNOHANG   1
@@ -35,12 +33,6 @@ static int64_t act(int signal, uint64_t handler, uint64_t flags, signal_set mask
     struct signal_action a = { handler, flags | SIGNAL_FLAG_RESTORER, RESTORER, mask };
     fake_store(ACTION_AT, &a, sizeof a);
     return fake_call(__NR_rt_sigaction, (uint64_t)signal, ACTION_AT, 0, 8);
-}
-
-static void boot(void)
-{
-    fake_random_seed(1);
-    fake_boot(512, 64, "-- /bin/prog");
 }
 
 static void block(signal_set set)
