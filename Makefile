@@ -248,4 +248,5 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/bin/faultvisor $(DESTDIR)$(PREFIX)/share/man/man1/faultvisor.1 $(SHARE) \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/faultvisor
 
--include $(shell [ -d $(O) ] && find $(O) -name '*.d')
+# Not what a program left that was one file before it became a folder.
+-include $(filter-out $(PROGRAM_FOLDERS:%=$(O)/programs/%.d),$(shell [ -d $(O) ] && find $(O) -name '*.d'))

@@ -1,4 +1,4 @@
-"""The classic benchmarks (guest/programs/vmbench.c), in guests and on the host itself."""
+"""The classic benchmarks (guest/programs/vmbench/main.c), in guests and on the host itself."""
 import os
 
 from .machine import BenchError, summary
