@@ -26,6 +26,20 @@ START_TEST(a_far_return_stays_in_the_kernel_or_goes_to_a_program)
 }
 END_TEST
 
+START_TEST(a_far_return_in_the_kernel_leaves_ss_alone)
+{
+    struct fv *f = fv_create();
+    f->c.selectors[FV_SS] = GDT_BYTES; /* of an earlier table */
+    put_word(f, KSTACK, 0x400000);
+    put_word(f, KSTACK + 8, KCODE);
+    f->regs.rsp = KSTACK;
+    ck_assert(EMULATE(f, 0x48, 0xcb)); /* lretq */
+    ck_assert_uint_eq(f->regs.rip, 0x400000);
+    ck_assert_uint_eq(f->c.selectors[FV_SS], GDT_BYTES);
+    fv_destroy(f);
+}
+END_TEST
+
 START_TEST(near_returns_and_jumps_are_none_of_ours)
 {
     struct fv *f = fv_create();
@@ -172,6 +186,7 @@ int main(void)
     Suite *s = suite_create("fv_transfer");
     TCase *t = tcase_create("far transfers");
     tcase_add_test(t, a_far_return_stays_in_the_kernel_or_goes_to_a_program);
+    tcase_add_test(t, a_far_return_in_the_kernel_leaves_ss_alone);
     tcase_add_test(t, near_returns_and_jumps_are_none_of_ours);
     tcase_add_test(t, a_far_jump_loads_cs);
     tcase_add_test(t, a_far_call_pushes_where_it_came_from);

@@ -56,8 +56,8 @@ struct return_frame {
     uint64_t rip, cs, flags, rsp, ss;
 };
 
-/* Check and go; flags are the caller's. */
-static enum fv_next return_to(struct fv_cpu *c, const struct return_frame *f)
+/* Check and go; flags are the caller's. What does not load SS keeps it, whatever the table says of it by now. */
+static enum fv_next return_to(struct fv_cpu *c, const struct return_frame *f, bool loads_stack)
 {
     struct fv_descriptor code;
     uint16_t cs = (uint16_t)f->cs, ss = (uint16_t)f->ss;
@@ -68,7 +68,7 @@ static enum fv_next return_to(struct fv_cpu *c, const struct return_frame *f)
     if (cpl < c->cpl)
         return fv_raise(c, VEC_GP, cs & FV_SELECTOR_ERROR);
     enum fv_next next = check_code(c, cs, cpl, &code);
-    if (next == FV_DONE)
+    if (next == FV_DONE && loads_stack)
         next = check_return_stack(c, ss, cpl);
     if (next != FV_DONE)
         return next;
@@ -133,7 +133,7 @@ enum fv_next fv_iret(struct fv_cpu *c, const struct fv_insn *i)
     if (next != FV_DONE)
         return next;
     f = (struct return_frame){ popped[0], popped[1], popped[2], popped[3], popped[4] };
-    next = return_to(c, &f);
+    next = return_to(c, &f, true);
     if (next != FV_JUMPED)
         return next;
     fv_set_flags(c, flags_by_iret(flags, f.flags, cpl_before, i->width));
@@ -167,7 +167,7 @@ enum fv_next fv_far_return(struct fv_cpu *c, const struct fv_insn *i)
         f.rsp = outer[0] + extra;
         f.ss = outer[1];
     }
-    next = return_to(c, &f);
+    next = return_to(c, &f, cpl > c->cpl);
     if (next == FV_JUMPED && cpl != c->cpl)
         fv_set_cpl(c, cpl);
     return next;
