@@ -121,6 +121,30 @@ START_TEST(a_single_step_traps_behind_an_emulated_instruction)
 }
 END_TEST
 
+START_TEST(a_single_step_traps_where_an_emulated_instruction_leads)
+{
+    struct fv *f = fv_create();
+    const uint64_t frame[] = { 0x400000, KCODE, RFLAGS_FIXED, KSTACK + 0x400, KDATA };
+    memcpy(at(f, f->regs.rsp), frame, sizeof(frame));
+    fv_set_flags(&f->c, RFLAGS_TF);
+    ck_assert(EMULATE(f, 0x48, 0xcf)); /* iretq */
+    ck_assert_caught(f, VEC_DB);
+    check_frame(f, f->regs.rsp, 0x400000, KCODE, RFLAGS_FIXED, KSTACK + 0x400, KDATA);
+    fv_destroy(f);
+}
+END_TEST
+
+START_TEST(a_single_step_does_not_trap_behind_int_n)
+{
+    struct fv *f = fv_create();
+    fv_set_flags(&f->c, RFLAGS_TF);
+    ck_assert(EMULATE(f, 0xcd, 0x20));
+    ck_assert_caught(f, 0x20);
+    ck_assert_uint_eq(word(f, f->regs.rsp + 16), RFLAGS_FIXED | RFLAGS_TF);
+    fv_destroy(f);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("fv_flags");
@@ -136,6 +160,8 @@ int main(void)
     tcase_add_test(t, without_cr0_am_alignment_is_not_checked);
     tcase_add_test(t, an_alignment_check_that_is_none_to_the_guest_goes_on_without);
     tcase_add_test(t, a_single_step_traps_behind_an_emulated_instruction);
+    tcase_add_test(t, a_single_step_traps_where_an_emulated_instruction_leads);
+    tcase_add_test(t, a_single_step_does_not_trap_behind_int_n);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -136,6 +136,14 @@ static void finish(struct fv_cpu *c, bool was_inhibited, uint64_t flags_before)
         fv_cpu_exception(c, VEC_DB, 0);
 }
 
+/* The same where it has led elsewhere. An INT has not been stepped over: its handler runs without TF. */
+static void finish_jump(struct fv_cpu *c, const struct fv_insn *i, uint64_t flags_before)
+{
+    c->inhibited = false;
+    if ((flags_before & RFLAGS_TF) && i->what != FV_INT)
+        fv_cpu_exception(c, VEC_DB, 0);
+}
+
 void fv_cpu_emulate(struct fv_cpu *c, const struct fv_insn *i)
 {
     uint64_t flags = fv_cpu_flags(c);
@@ -149,7 +157,7 @@ void fv_cpu_emulate(struct fv_cpu *c, const struct fv_insn *i)
         finish(c, was_inhibited, flags);
         break;
     case FV_JUMPED:
-        c->inhibited = false;
+        finish_jump(c, i, flags);
         break;
     case FV_FAULT:
         fv_deliver(c, c->raised);
