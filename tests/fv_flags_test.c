@@ -40,6 +40,21 @@ START_TEST(sti_with_interrupts_on_already_holds_nothing_back)
 }
 END_TEST
 
+START_TEST(a_load_of_ss_holds_interrupts_back_for_one_instruction)
+{
+    struct fv *f = fv_create();
+    fv_set_flags(&f->c, RFLAGS_IF);
+    f->regs.rax = KDATA;
+    ck_assert(EMULATE(f, 0x8e, 0xd0)); /* mov %eax, %ss */
+    ck_assert(!fv_cpu_takes_interrupts(&f->c));
+    f->regs.rip += 3; /* mov %rax, %rsp */
+    ck_assert(fv_cpu_takes_interrupts(&f->c));
+    ck_assert(EMULATE(f, 0x8e, 0xd8)); /* mov %eax, %ds */
+    ck_assert(fv_cpu_takes_interrupts(&f->c));
+    fv_destroy(f);
+}
+END_TEST
+
 START_TEST(cli_turns_interrupts_off)
 {
     struct fv *f = fv_create();
@@ -145,6 +160,20 @@ START_TEST(a_single_step_does_not_trap_behind_int_n)
 }
 END_TEST
 
+START_TEST(a_single_step_does_not_trap_behind_a_load_of_ss)
+{
+    struct fv *f = fv_create();
+    fv_set_flags(&f->c, RFLAGS_TF);
+    f->regs.rax = KDATA;
+    ck_assert(EMULATE(f, 0x8e, 0xd0)); /* mov %eax, %ss */
+    ck_assert_done(f, 2);
+    ck_assert(f->regs.rflags & RFLAGS_TF);
+    ck_assert(EMULATE(f, 0x0f, 0x20, 0xc0));
+    ck_assert_caught(f, VEC_DB);
+    fv_destroy(f);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("fv_flags");
@@ -152,6 +181,7 @@ int main(void)
     tcase_add_test(t, sti_holds_interrupts_back_for_one_instruction);
     tcase_add_test(t, hlt_behind_sti_is_the_one_instruction);
     tcase_add_test(t, sti_with_interrupts_on_already_holds_nothing_back);
+    tcase_add_test(t, a_load_of_ss_holds_interrupts_back_for_one_instruction);
     tcase_add_test(t, cli_turns_interrupts_off);
     tcase_add_test(t, hlt_with_interrupts_off_ends_the_guest);
     suite_add_tcase(s, t);
@@ -162,6 +192,7 @@ int main(void)
     tcase_add_test(t, a_single_step_traps_behind_an_emulated_instruction);
     tcase_add_test(t, a_single_step_traps_where_an_emulated_instruction_leads);
     tcase_add_test(t, a_single_step_does_not_trap_behind_int_n);
+    tcase_add_test(t, a_single_step_does_not_trap_behind_a_load_of_ss);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -76,7 +76,7 @@ struct fv_cpu {
     uint64_t held_flags; /* those that regs->rflags cannot hold, because they would act on the real CPU, or do
                             not exist there */
 
-    /* After STI: no interrupt before the instruction there is done. */
+    /* After STI, or a load of SS: no interrupt before the instruction there is done. */
     bool inhibited;
     gva_t inhibited_rip;
     bool stopped;           /* ops->crash was called */
@@ -109,7 +109,7 @@ void fv_cpu_syscall(struct fv_cpu *c);
 bool fv_cpu_interrupts_are_on(const struct fv_cpu *c);
 /* May one be delivered now? Deliver it. */
 bool fv_cpu_takes_interrupts(const struct fv_cpu *c);
-/* Not yet, but as soon as one instruction is done: STI came before it. */
+/* Not yet, but as soon as one instruction is done: STI, or a load of SS, came before it. */
 bool fv_cpu_is_inhibited(const struct fv_cpu *c);
 void fv_cpu_interrupt(struct fv_cpu *c, uint8_t vector);
 

@@ -125,14 +125,24 @@ bool fv_may_emulate(const struct fv_cpu *c, const struct fv_insn *i)
     return rows[i->what].handle && (c->cpl == 0 || rows[i->what].of_programs);
 }
 
-/* The instruction is done: the end of an inhibition that an earlier STI began, a single step. */
-static void finish(struct fv_cpu *c, bool was_inhibited, uint64_t flags_before)
+/* MOV and POP to SS: no interrupt and no single step comes before the next instruction is done, which is to load rsp. */
+static bool loads_stack_segment(const struct fv_insn *i)
 {
-    if (was_inhibited)
+    return (i->what == FV_MOV_TO_SEGMENT || i->what == FV_POP_SEGMENT) && i->operand[0].number == FV_SS;
+}
+
+/* The instruction is done: the end of an inhibition that an earlier one began, the beginning of another, a single step. */
+static void finish(struct fv_cpu *c, const struct fv_insn *i, bool was_inhibited, uint64_t flags_before)
+{
+    if (was_inhibited) {
         c->inhibited = false;
+    } else if (loads_stack_segment(i) && (flags_before & RFLAGS_IF)) {
+        c->inhibited = true;
+        c->inhibited_rip = c->regs->rip;
+    }
     if (!gva_is_canonical(c->regs->rip))
         fv_cpu_exception(c, VEC_GP, 0);
-    else if (flags_before & RFLAGS_TF)
+    else if ((flags_before & RFLAGS_TF) && !loads_stack_segment(i))
         fv_cpu_exception(c, VEC_DB, 0);
 }
 
@@ -154,7 +164,7 @@ void fv_cpu_emulate(struct fv_cpu *c, const struct fv_insn *i)
     switch (rows[i->what].handle(c, i)) {
     case FV_DONE:
         c->regs->rip += i->length;
-        finish(c, was_inhibited, flags);
+        finish(c, i, was_inhibited, flags);
         break;
     case FV_JUMPED:
         finish_jump(c, i, flags);
