@@ -66,6 +66,22 @@ START_TEST(cli_turns_interrupts_off)
 }
 END_TEST
 
+START_TEST(programs_may_turn_interrupts_off_and_on_where_iopl_says_so)
+{
+    struct fv *f = fv_create();
+    be_program(f);
+    ck_assert(!EMULATE(f, 0xfa)); /* a fault, as with any program */
+    fv_set_flags(&f->c, RFLAGS_FIXED | RFLAGS_IF | RFLAGS_IOPL);
+    ck_assert(EMULATE(f, 0xfa));
+    ck_assert_uint_eq(fv_cpu_flags(&f->c), RFLAGS_FIXED | RFLAGS_IOPL);
+    ck_assert(EMULATE(f, 0xfb));
+    ck_assert_uint_eq(fv_cpu_flags(&f->c), RFLAGS_FIXED | RFLAGS_IF | RFLAGS_IOPL);
+    ck_assert_done(f, 2);
+    ck_assert(!EMULATE(f, 0xf4)); /* but not hlt */
+    fv_destroy(f);
+}
+END_TEST
+
 START_TEST(hlt_with_interrupts_off_ends_the_guest)
 {
     struct fv *f = fv_create();
@@ -183,6 +199,7 @@ int main(void)
     tcase_add_test(t, sti_with_interrupts_on_already_holds_nothing_back);
     tcase_add_test(t, a_load_of_ss_holds_interrupts_back_for_one_instruction);
     tcase_add_test(t, cli_turns_interrupts_off);
+    tcase_add_test(t, programs_may_turn_interrupts_off_and_on_where_iopl_says_so);
     tcase_add_test(t, hlt_with_interrupts_off_ends_the_guest);
     suite_add_tcase(s, t);
     t = tcase_create("alignment checks and single steps");

@@ -120,9 +120,17 @@ static const struct row {
 
 /* 3. */
 
+/* CLI and STI are the programs' too, where the kernel has given them an IOPL for it. */
+static bool is_of_programs(const struct fv_cpu *c, const struct fv_insn *i)
+{
+    bool changes_if = i->what == FV_CLI || i->what == FV_STI;
+
+    return rows[i->what].of_programs || (changes_if && (fv_cpu_flags(c) & RFLAGS_IOPL) == RFLAGS_IOPL);
+}
+
 bool fv_may_emulate(const struct fv_cpu *c, const struct fv_insn *i)
 {
-    return rows[i->what].handle && (c->cpl == 0 || rows[i->what].of_programs);
+    return rows[i->what].handle && (c->cpl == 0 || is_of_programs(c, i));
 }
 
 /* MOV and POP to SS: no interrupt and no single step comes before the next instruction is done, which is to load rsp. */
