@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include "vmm/clock.h"
 #include "vmm/fv_host.h"
 #include "vmm/monitor/monitor_ports.h"
 #include "tests/run_suite.h"
@@ -53,6 +54,14 @@ static void write_apic(uint64_t offset, uint32_t value)
     run->mmio.len = sizeof(value);
     memcpy(run->mmio.data, &value, sizeof(value));
     mode_fv.mmio(&v);
+}
+
+/* One tick, a millisecond from now. */
+static void start_timer(void)
+{
+    write_port(0x43, 0x30);
+    write_port(0x40, 1193 & 0xff);
+    write_port(0x40, 1193 >> 8);
 }
 
 /* The guest has its i8259 set up, takes interrupts, and is in a program or a kernel below the monitor. */
@@ -121,6 +130,29 @@ START_TEST(a_register_of_the_local_apic_interrupts_nobody_where_nothing_waits)
 }
 END_TEST
 
+START_TEST(a_halt_ends_with_the_interrupt_of_the_timer)
+{
+    ck_assert_int_eq(clock_start(run, 0), 0);
+    start_timer();
+    fv_host_cpu_ops.halt(&v);
+    ck_assert_int_eq(v.domain.state, DOMAIN_RUNNING);
+    ck_assert_int_eq(pc_pending_vector(&host.pc), 0x20);
+    clock_stop();
+}
+END_TEST
+
+START_TEST(a_tick_that_is_masked_ends_no_halt)
+{
+    ck_assert_int_eq(clock_start(run, 0), 0);
+    write_port(FIRST_MASK, 1);
+    start_timer();
+    fv_host_cpu_ops.halt(&v);
+    ck_assert_int_eq(v.domain.state, DOMAIN_CRASHED);
+    ck_assert_str_eq(v.domain.crash_reason, "it halts, but nothing can wake it");
+    clock_stop();
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("fv_host");
@@ -130,6 +162,8 @@ int main(void)
     tcase_add_test(t, an_interrupt_that_the_local_apic_lets_through_comes_at_once);
     tcase_add_test(t, an_interrupt_that_the_local_apic_lets_through_waits_for_sti);
     tcase_add_test(t, a_register_of_the_local_apic_interrupts_nobody_where_nothing_waits);
+    tcase_add_test(t, a_halt_ends_with_the_interrupt_of_the_timer);
+    tcase_add_test(t, a_tick_that_is_masked_ends_no_halt);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

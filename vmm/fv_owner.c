@@ -82,7 +82,7 @@ static void host_halt(void *ctx)
 {
     struct vmm *v = ctx;
     ledger_note_idle(&v->ledger);
-    if (pc_pending_vector(&fv_host_of(v)->pc) < 0 && !clock_wait())
+    if (!pc_wait(&fv_host_of(v)->pc))
         domain_crash(&v->domain, "it halts, but nothing can wake it");
 }
 

@@ -82,14 +82,11 @@ static void hw_mmio(struct vmm *v)
 /* HLT: KVM has no interrupt controller here that could end it, so it is ours to wait. */
 static void hw_halt(struct vmm *v)
 {
-    struct pc *pc = pc_of(v);
     ledger_note_idle(&v->ledger);
     if (!v->machine.run->if_flag)
         domain_crash(&v->domain, "it halts with interrupts off");
-    else if (pc_pending_vector(pc) < 0 && !clock_wait())
+    else if (!pc_wait(pc_of(v)))
         domain_crash(&v->domain, "it halts, but nothing can wake it");
-    else if (clock_take_tick())
-        pc_tick(pc);
 }
 
 static bool hw_in_kernel(const struct vmm *v)

@@ -85,6 +85,18 @@ int pc_pending_vector(const struct pc *pc)
     return apic_passes_line(&pc->apic) ? pic_pending_vector(&pc->pic) : -1;
 }
 
+/* A tick that the i8259 masks ends no HLT. */
+bool pc_wait(struct pc *pc)
+{
+    while (pc_pending_vector(pc) < 0 && !clock_stop_signal()) {
+        if (!clock_wait())
+            return false;
+        if (clock_take_tick())
+            pc_tick(pc);
+    }
+    return true;
+}
+
 uint8_t pc_acknowledge(struct pc *pc)
 {
     return pic_acknowledge(&pc->pic);

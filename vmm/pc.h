@@ -52,5 +52,8 @@ void pc_do_mmio(struct pc *pc, gpa_t a, bool is_write, unsigned size, uint64_t *
 int pc_pending_vector(const struct pc *pc);
 uint8_t pc_acknowledge(struct pc *pc);
 
+/* What HLT does: wait for an interrupt that the CPU is to take, or for the end of the run. False: none can come. */
+bool pc_wait(struct pc *pc);
+
 /* The timer's line rises. */
 void pc_tick(struct pc *pc);
