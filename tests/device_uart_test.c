@@ -189,6 +189,21 @@ START_TEST(the_transmitter_interrupts_when_it_is_empty_until_the_cause_is_read)
 }
 END_TEST
 
+START_TEST(the_line_falls_when_a_byte_is_sent_whose_interrupt_was_up)
+{
+    out(4, 0x08);
+    out(1, 0x02);
+    ck_assert(!uart_take_fall(&uart));
+    out(0, 'x');
+    ck_assert(uart_interrupt(&uart));
+    ck_assert(uart_take_fall(&uart));
+    ck_assert(!uart_take_fall(&uart));
+    in(2);
+    out(0, 'y');
+    ck_assert(!uart_take_fall(&uart)); /* it was down already */
+}
+END_TEST
+
 START_TEST(the_most_urgent_cause_is_told_first)
 {
     out(4, 0x10);
@@ -254,6 +269,7 @@ int main(void)
     tcase_add_test(t, loopback_returns_what_is_sent_and_keeps_it_inside);
     tcase_add_test(t, loopback_overrun_is_told_once);
     tcase_add_test(t, the_transmitter_interrupts_when_it_is_empty_until_the_cause_is_read);
+    tcase_add_test(t, the_line_falls_when_a_byte_is_sent_whose_interrupt_was_up);
     tcase_add_test(t, the_most_urgent_cause_is_told_first);
     tcase_add_test(t, wide_accesses_are_those_of_neighbouring_registers);
     tcase_add_test(t, accesses_beyond_the_registers_are_not_ours);

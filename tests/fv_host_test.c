@@ -14,6 +14,7 @@
 #define LINT0_MASKED   0x10700
 #define LINT0_UNMASKED 0x700
 #define FIRST_MASK     0x21 /* port of the first i8259 */
+#define COM3           0x3e8 /* what it says is not shown here */
 
 static struct kvm_run *run;
 static struct vmm v;
@@ -75,6 +76,7 @@ static void setup(void)
     run = calloc(1, sizeof(*run) + PAGE_SIZE);
     run->ready_for_interrupt_injection = 1;
     run->s.regs.regs.rip = 0x1000;
+    options.quiet = true;
     v = (struct vmm){ .options = &options, .mode = &mode_fv, .mode_data = &host, .machine = { .run = run } };
     v.monitor = (struct monitor){ .machine = &v.machine, .base = 0xffffff0000000000 };
     host = (struct fv_host){ .cpu = { .held_flags = RFLAGS_IF } };
@@ -130,6 +132,25 @@ START_TEST(a_register_of_the_local_apic_interrupts_nobody_where_nothing_waits)
 }
 END_TEST
 
+/* The handler reads no register of the 16550: the byte that it sends ends one interrupt and brings the next. */
+START_TEST(each_byte_that_is_sent_brings_the_transmitters_interrupt_again)
+{
+    write_port(COM3 + 4, 0x08); /* OUT2 */
+    write_port(COM3 + 1, 0x02); /* tell when the transmitter is empty: it is */
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_int_eq(pc_pending_vector(&host.pc), 0x24);
+        pc_acknowledge(&host.pc);
+        write_port(COM3, '.');
+        write_port(0x20, 0x20);
+    }
+    write_port(COM3 + 1, 0);
+    pc_acknowledge(&host.pc);
+    write_port(COM3, '.');
+    write_port(0x20, 0x20);
+    ck_assert_int_eq(pc_pending_vector(&host.pc), -1);
+}
+END_TEST
+
 START_TEST(a_halt_ends_with_the_interrupt_of_the_timer)
 {
     ck_assert_int_eq(clock_start(run, 0), 0);
@@ -162,6 +183,7 @@ int main(void)
     tcase_add_test(t, an_interrupt_that_the_local_apic_lets_through_comes_at_once);
     tcase_add_test(t, an_interrupt_that_the_local_apic_lets_through_waits_for_sti);
     tcase_add_test(t, a_register_of_the_local_apic_interrupts_nobody_where_nothing_waits);
+    tcase_add_test(t, each_byte_that_is_sent_brings_the_transmitters_interrupt_again);
     tcase_add_test(t, a_halt_ends_with_the_interrupt_of_the_timer);
     tcase_add_test(t, a_tick_that_is_masked_ends_no_halt);
     suite_add_tcase(s, t);

@@ -51,7 +51,8 @@ void uart_init(struct uart *u, uart_output_fn *output, void *ctx)
     *u = (struct uart){ .output = output, .ctx = ctx };
 }
 
-/* 1. The transmitter is never busy: it is empty again as soon as it was filled. */
+/* 1. The transmitter is never busy: it is empty again as soon as it was filled. To fill it ends its interrupt, as reading the
+ * cause does. */
 
 static void receive(struct uart *u, uint8_t byte)
 {
@@ -62,6 +63,7 @@ static void receive(struct uart *u, uint8_t byte)
 
 static void transmit(struct uart *u, const uint8_t *data, uint64_t bytes)
 {
+    u->fell |= u->thr_event;
     u->thr_event = true;
     if (!(u->mcr & MCR_LOOPBACK))
         u->output(u->ctx, data, bytes);
@@ -226,4 +228,12 @@ bool uart_write_string(struct uart *u, uint64_t offset, const void *data, uint64
 bool uart_interrupt(const struct uart *u)
 {
     return u->mcr & MCR_OUT2 && !(u->mcr & MCR_LOOPBACK) && interrupt_cause(u) != IIR_NONE;
+}
+
+bool uart_take_fall(struct uart *u)
+{
+    bool fell = u->fell;
+
+    u->fell = false;
+    return fell;
 }

@@ -19,6 +19,7 @@ struct uart {
     uint8_t divisor_low, divisor_high;
     bool fifo_enabled;
     bool thr_event; /* the transmitter has become empty, and nobody has looked since */
+    bool fell;      /* a byte was sent meanwhile: the cause went and came again */
     bool received;  /* loopback */
     bool overrun;
     uint8_t receive_buffer;
@@ -36,3 +37,5 @@ bool uart_write_string(struct uart *u, uint64_t offset, const void *data, uint64
 
 /* Is the interrupt line up? A PC's cards need OUT2 set for it. */
 bool uart_interrupt(const struct uart *u);
+/* May it have been down for a moment since the last call, so that being up is a new edge? */
+bool uart_take_fall(struct uart *u);

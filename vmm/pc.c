@@ -61,9 +61,12 @@ static void set_timer(void *ctx, uint64_t first_ns, uint64_t period_ns)
         domain_crash(&pc->v->domain, "its timer cannot be set");
 }
 
-/* The first and the third 16550 share a line, as their addresses say. */
+/* The i8259 sees edges. The first and the third 16550 share a line, as their addresses say. */
 static void update_uart_lines(struct pc *pc)
 {
+    for (unsigned i = 0; i < PC_NR_STREAMS; i++)
+        if (uart_take_fall(&pc->uarts[i]))
+            pic_lower(&pc->pic, FIRST_UART_LINE + (i != 1));
     const bool up[] = { uart_interrupt(&pc->uarts[1]),
                         uart_interrupt(&pc->uarts[0]) || uart_interrupt(&pc->uarts[2]) };
 
