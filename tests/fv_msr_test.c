@@ -77,10 +77,23 @@ START_TEST(the_time_stamp_counter_is_what_rdtsc_shows_the_guest)
 }
 END_TEST
 
+START_TEST(the_local_apic_and_machine_checks_are_as_cpuid_promises_them)
+{
+    struct fv *f = fv_create();
+    ck_assert_uint_eq(read_msr(f, 0x1b), 0xfee00900); /* where it is at reset, enabled, of the first CPU */
+    ck_assert(write_msr(f, 0x1b, 0xfee00900));
+    ck_assert(!write_msr(f, 0x1b, 0xfee00100)); /* it stays on */
+    ck_assert(!write_msr(f, 0x1b, 0xfee00d00)); /* and is no x2APIC */
+    ck_assert_uint_eq(read_msr(f, 0x1b), 0xfee00900);
+    ck_assert_uint_eq(read_msr(f, 0x179), 0);
+    fv_destroy(f);
+}
+END_TEST
+
 START_TEST(unknown_msrs_are_general_protection_faults)
 {
     struct fv *f = fv_create();
-    ck_assert(!write_msr(f, 0x1b, 0));
+    ck_assert(!write_msr(f, 0x1a, 0));
     ck_assert_caught_error(f, VEC_GP, 0);
     f->regs.rip = CODE;
     f->regs.rcx = 0xc0010015;
@@ -119,6 +132,7 @@ int main(void)
     tcase_add_test(t, efer_keeps_long_mode);
     tcase_add_test(t, pat_takes_memory_types_only);
     tcase_add_test(t, the_time_stamp_counter_is_what_rdtsc_shows_the_guest);
+    tcase_add_test(t, the_local_apic_and_machine_checks_are_as_cpuid_promises_them);
     tcase_add_test(t, unknown_msrs_are_general_protection_faults);
     tcase_add_test(t, swapgs_exchanges_the_two_bases);
     tcase_add_test(t, there_are_no_performance_counters);

@@ -4,20 +4,27 @@
 #include <x86intrin.h>
 #include "vmm/fv_emulate.h"
 
-#define MSR_TSC 0x10u
-#define MSR_PAT 0x277u
+#define MSR_TSC       0x10u
+#define MSR_APIC_BASE 0x1bu
+#define MSR_MCG_CAP   0x179u
+#define MSR_PAT       0x277u
+
+/* The local APIC is where it is at reset, on, and that of the CPU that boots. */
+#define APIC_BASE_VALUE 0xfee00900u
 
 #define EFER_CHANGEABLE (EFER_SCE | EFER_NXE)
 #define EFER_DEFINED    (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 
-enum kind { PLAIN, CANONICAL, LOW_32, MEMORY_TYPES, MODE, FS_BASE, GS_BASE, TIME };
+enum kind { PLAIN, CANONICAL, LOW_32, MEMORY_TYPES, MODE, FS_BASE, GS_BASE, TIME, CONSTANT };
 
 static const struct msr {
     uint32_t index;
     enum kind kind;
-    size_t at; /* in struct fv_cpu */
+    size_t at; /* in struct fv_cpu; of a constant: what it is */
 } msrs[] = {
     { MSR_TSC, TIME, 0 },
+    { MSR_APIC_BASE, CONSTANT, APIC_BASE_VALUE },
+    { MSR_MCG_CAP, CONSTANT, 0 }, /* no banks of machine checks */
     { MSR_PAT, MEMORY_TYPES, offsetof(struct fv_cpu, pat) },
     { MSR_EFER, MODE, offsetof(struct fv_cpu, efer) },
     { MSR_STAR, PLAIN, offsetof(struct fv_cpu, star) },
@@ -51,6 +58,8 @@ static uint64_t get(struct fv_cpu *c, const struct msr *m)
         return c->ops->segment_base(c->ctx, FV_GS);
     case TIME:
         return __rdtsc() + c->tsc_offset;
+    case CONSTANT:
+        return m->at;
     default:
         return *stored(c, m);
     }
@@ -109,6 +118,8 @@ static bool set(struct fv_cpu *c, const struct msr *m, uint64_t value)
         return true;
     case TIME:
         return true; /* the time stamp counter goes on as it is */
+    case CONSTANT:
+        return value == m->at;
     default:
         *stored(c, m) = value;
         return true;
