@@ -18,6 +18,19 @@ START_TEST(an_exception_of_a_program_goes_to_the_kernels_stack)
 }
 END_TEST
 
+/* Before it has loaded any: so it may return. */
+START_TEST(a_kernel_is_entered_with_the_usual_selectors)
+{
+    struct fv *f = fv_create();
+    memset(f->c.selectors, 0, sizeof(f->c.selectors));
+    ck_assert_int_eq(fv_cpu_init(&f->c, 1 << PAGE_SHIFT), 0);
+    fv_cpu_exception(&f->c, VEC_UD, 0);
+    ck_assert_caught(f, VEC_UD);
+    check_frame(f, f->regs.rsp, CODE, KCODE, RFLAGS_FIXED, KSTACK + 0x800, KDATA);
+    fv_destroy(f);
+}
+END_TEST
+
 START_TEST(an_exception_of_the_kernel_stays_on_its_stack_aligned)
 {
     struct fv *f = fv_create();
@@ -136,6 +149,7 @@ int main(void)
     Suite *s = suite_create("fv_delivery");
     TCase *t = tcase_create("delivery");
     tcase_add_test(t, an_exception_of_a_program_goes_to_the_kernels_stack);
+    tcase_add_test(t, a_kernel_is_entered_with_the_usual_selectors);
     tcase_add_test(t, an_exception_of_the_kernel_stays_on_its_stack_aligned);
     tcase_add_test(t, a_gate_may_have_a_stack_of_its_own);
     tcase_add_loop_test(t, exactly_some_exceptions_have_an_error_code, 0, 32);

@@ -15,6 +15,10 @@
 #define DR7_RESET  0x400ull
 #define DR6_STEP   (1ull << 14)
 
+/* What the segment registers hold at the entry, in no table yet; as in hw. */
+#define ENTRY_CODE 0x08
+#define ENTRY_DATA 0x10
+
 /* 1. Start. */
 
 int fv_cpu_init(struct fv_cpu *c, gpa_t root)
@@ -27,6 +31,8 @@ int fv_cpu_init(struct fv_cpu *c, gpa_t root)
     c->dr[6] = DR6_RESET;
     c->dr[7] = DR7_RESET;
     c->cpl = 0;
+    for (unsigned s = 0; s < FV_NR_SEGMENTS; s++)
+        c->selectors[s] = s == FV_CS ? ENTRY_CODE : ENTRY_DATA;
     shadow_set_role(c->shadow, SHADOW_KERNEL);
     if (!shadow_set_controls(c->shadow, c->cr0, c->cr4, c->efer))
         return -1;
