@@ -18,7 +18,7 @@
     (1u << 11 | 1u << 12 | 1u << 21 | 1u << 22 | 1u << 28 | 1u << 29) /* SEP, MTRR, DS, ACPI, HTT, TM */
 #define LEAF7_ECX_UMIP (1u << 2)
 #define LEAF81_EDX_GIANT (1u << 26) /* pages of 1 GiB */
-#define LEAF81_EDX_KEEP (1u << 11 | 1u << 20 | 1u << 26 | 1u << 27 | 1u << 29) /* SYSCALL, NX, 1 GiB, RDTSCP, LM */
+#define LEAF81_EDX_KEEP (1u << 11 | 1u << 20 | 1u << 26 | 1u << 29) /* SYSCALL, NX, 1 GiB, LM */
 
 static void filter_leaf(struct kvm_cpuid_entry2 *e, bool *has_umip)
 {
@@ -39,6 +39,9 @@ static void filter_leaf(struct kvm_cpuid_entry2 *e, bool *has_umip)
     case 0x80000001:
         e->ecx &= 1u; /* LAHF */
         e->edx &= LEAF81_EDX_KEEP | 0x0183f1ffu; /* AMD repeats leaf 1 there */
+        break;
+    case 0x80000008: /* sizes of addresses; no CLZERO, no IBPB and the like, whose MSRs fv does not have */
+        e->ebx = 0;
         break;
     }
 }
