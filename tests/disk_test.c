@@ -8,18 +8,12 @@
 #include <unistd.h>
 
 #include "vmm/disk.h"
-#include "vmm/error.h"
 #include "tests/run_suite.h"
+#include "tests/said.h"
 
 static char directory[] = "/tmp/disk_test.XXXXXX";
 static char path[64], other_path[64];
-static char said[2048];
 static struct disk disk, other;
-
-static void keep(const char *line)
-{
-    snprintf(said, sizeof(said), "%s", line);
-}
 
 static void make_directory(void)
 {
@@ -27,7 +21,7 @@ static void make_directory(void)
     snprintf(path, sizeof(path), "%s/file", directory);
     snprintf(other_path, sizeof(other_path), "%s/other", directory);
     disk = other = (struct disk){ .fd = -1 };
-    said[0] = 0;
+    keep_what_is_said();
 }
 
 static void remove_directory(void)
@@ -401,7 +395,6 @@ int main(void)
     Suite *s = suite_create("disk");
     TCase *t = tcase_create("disk");
 
-    error_sink = keep;
     tcase_add_checked_fixture(t, make_directory, remove_directory);
     tcase_add_test(t, an_archive_is_read_by_sector);
     tcase_add_test(t, a_request_may_be_scattered_over_many_pieces);

@@ -4,16 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/error.h" /* after check.h, whose macro fail it removes */
 #include "tests/run_suite.h"
-
-static char said[2048];
-
-static void keep(const char *line)
-{
-    ck_assert_uint_lt(strlen(line), sizeof(said));
-    strcpy(said, line);
-}
+#include "tests/said.h"
 
 START_TEST(a_failure_with_an_errno_appends_its_description)
 {

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "vmm/error.h"
 #include "vmm/kernel_image.h"
 #include "pv/abi.h"
 #include "tests/run_suite.h"
+#include "tests/said.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
@@ -42,14 +42,6 @@ static struct file {
 
 static size_t file_bytes = sizeof(file);
 static struct kernel_image k;
-static char said[2048];
-static unsigned nr_said;
-
-static inline void keep(const char *line)
-{
-    snprintf(said, sizeof(said), "%s", line);
-    nr_said++;
-}
 
 static inline Elf64_Phdr load(uint64_t offset, uint64_t gpa, uint64_t bytes, uint64_t mem_bytes,
                               uint32_t flags)
@@ -93,8 +85,7 @@ static inline void make_good_file(void)
     memset(file.text_bytes, 0x90, sizeof(file.text_bytes));
     memset(file.data_bytes, 0xda, sizeof(file.data_bytes));
     file_bytes = sizeof(file);
-    nr_said = 0;
-    said[0] = 0;
+    keep_what_is_said();
 }
 
 /* The first size bytes of the file, right before a page that cannot be touched. */

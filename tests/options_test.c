@@ -4,36 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "vmm/error.h"
 #include "vmm/options.h"
 #include "tests/run_suite.h"
+#include "tests/said.h"
+#include "tests/words.h"
 
 static struct options o;
-static char told[512];
-
-static void keep(const char *line)
-{
-    snprintf(told, sizeof(told), "%s", line);
-}
 
 static void setup(void)
 {
-    error_sink = keep;
-    told[0] = '\0';
+    keep_what_is_said();
     freopen("/dev/null", "w", stderr);
 }
 
-/* Words separated by blanks, as after "faultvisor". */
 static int parse(const char *line)
 {
-    static char copy[512];
-    static char *argv[32];
-    int argc = 0;
-    snprintf(copy, sizeof(copy), "%s", line);
-    for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
-        argv[argc++] = word;
-    argv[argc] = NULL;
-    return options_parse(&o, argc, argv);
+    char **words;
+    int count = words_of(line, &words);
+    return options_parse(&o, count, words);
 }
 
 START_TEST(a_program_alone_gets_the_defaults)
@@ -118,7 +106,7 @@ static const struct {
 START_TEST(wrong_words_are_refused_with_the_reason)
 {
     ck_assert_int_eq(parse(refused[_i].line), STATUS_USAGE + 1);
-    ck_assert_msg(strstr(told, refused[_i].says) != NULL, "%s: said \"%s\"", refused[_i].line, told);
+    ck_assert_msg(strstr(said, refused[_i].says) != NULL, "%s: said \"%s\"", refused[_i].line, said);
 }
 END_TEST
 
@@ -151,7 +139,7 @@ START_TEST(what_is_written_is_not_what_is_read)
     ck_assert_int_eq(chdir(home), 0);
     rmdir(folder);
     ck_assert_int_eq(end, same_files[_i].says ? STATUS_USAGE + 1 : 0);
-    ck_assert_msg(!same_files[_i].says || strstr(told, same_files[_i].says), "said \"%s\"", told);
+    ck_assert_msg(!same_files[_i].says || strstr(said, same_files[_i].says), "said \"%s\"", said);
 }
 END_TEST
 

@@ -5,27 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "vmm/error.h"
 #include "vmm/html.h"
 #include "vmm/page_write.h"
 #include "vmm/svg_parts.h"
 #include "tests/run_suite.h"
+#include "tests/said.h"
+#include "tests/scratch_file.h"
 
 static struct page_data d;
-static char told[1024];
-static char path[] = "/tmp/page-test-XXXXXX";
-
-static void keep(const char *line)
-{
-    snprintf(told, sizeof(told), "%s", line);
-}
 
 static void setup(void)
 {
-    error_sink = keep;
-    told[0] = '\0';
-    strcpy(path + strlen(path) - 6, "XXXXXX");
-    close(mkstemp(path));
+    keep_what_is_said();
+    make_file();
 }
 
 static void teardown(void)
@@ -41,12 +33,6 @@ static json_t *recorded(const char *mode)
     json_t *o = json_load_file(name, 0, NULL);
     ck_assert_msg(o != NULL, "cannot read %s: run the tests in the folder of the sources", name);
     return o;
-}
-
-static void write_file(const char *text)
-{
-    FILE *f = fopen(path, "w");
-    ck_assert(f && fputs(text, f) != EOF && fclose(f) == 0);
 }
 
 static void write_json(json_t *o, const char *more)
@@ -162,7 +148,7 @@ START_TEST(other_files_are_refused_with_the_reason)
 {
     write_file(refused[_i].text);
     ck_assert_int_lt(page_data_read(&d, path), 0);
-    ck_assert_msg(strstr(told, refused[_i].says) != NULL, "said \"%s\"", told);
+    ck_assert_msg(strstr(said, refused[_i].says) != NULL, "said \"%s\"", said);
 }
 END_TEST
 
@@ -200,7 +186,7 @@ START_TEST(a_torn_last_line_of_a_sweep_is_left_out)
     write_json(line, "{\"faultvisor\": \"0.1");
     ck_assert_int_eq(page_data_read(&d, path), 0);
     ck_assert_uint_eq(d.nr_runs, 1);
-    ck_assert_msg(strstr(told, "torn") != NULL, "said \"%s\"", told);
+    ck_assert_msg(strstr(said, "torn") != NULL, "said \"%s\"", said);
 }
 END_TEST
 

@@ -9,28 +9,21 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "vmm/error.h"
 #include "vmm/shell_quote.h"
 #include "vmm/sweep_file.h"
 #include "vmm/sweep_options.h"
 #include "tests/run_suite.h"
+#include "tests/said.h"
+#include "tests/scratch_file.h"
+#include "tests/words.h"
 
 static struct sweep_options o;
 static struct sweep_file file;
-static char told[1024];
-static char path[] = "/tmp/sweep-test-XXXXXX";
-
-static void keep(const char *line)
-{
-    snprintf(told, sizeof(told), "%s", line);
-}
 
 static void setup(void)
 {
-    error_sink = keep;
-    told[0] = '\0';
-    strcpy(path + strlen(path) - 6, "XXXXXX");
-    close(mkstemp(path));
+    keep_what_is_said();
+    make_file();
     freopen("/dev/null", "w", stderr);
 }
 
@@ -41,17 +34,11 @@ static void teardown(void)
     unlink(path);
 }
 
-/* Words separated by blanks, as after "faultvisor". */
 static int parse(const char *line)
 {
-    static char copy[512];
-    static char *argv[32];
-    int argc = 0;
-    snprintf(copy, sizeof(copy), "%s", line);
-    for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
-        argv[argc++] = word;
-    argv[argc] = NULL;
-    return sweep_options_parse(&o, argc, argv);
+    char **words;
+    int count = words_of(line, &words);
+    return sweep_options_parse(&o, count, words);
 }
 
 /* 1. The grid. */
@@ -170,17 +157,11 @@ static const struct {
 START_TEST(wrong_words_are_refused_with_the_reason)
 {
     ck_assert_int_eq(parse(refused[_i].line), STATUS_USAGE + 1);
-    ck_assert_msg(strstr(told, refused[_i].says) != NULL, "%s: said \"%s\"", refused[_i].line, told);
+    ck_assert_msg(strstr(said, refused[_i].says) != NULL, "%s: said \"%s\"", refused[_i].line, said);
 }
 END_TEST
 
 /* 2. The file. */
-
-static void write_file(const char *text)
-{
-    FILE *f = fopen(path, "w");
-    ck_assert(f && fputs(text, f) != EOF && fclose(f) == 0);
-}
 
 static const char *read_file(void)
 {
@@ -298,7 +279,7 @@ START_TEST(a_file_with_other_lines_is_refused_and_left_as_it_is)
 {
     write_file(no_results[_i]);
     ck_assert_int_lt(sweep_file_open(&file, path, false), 0);
-    ck_assert_msg(strstr(told, "is no result of a sweep"), "said %s", told);
+    ck_assert_msg(strstr(said, "is no result of a sweep"), "said %s", said);
     ck_assert_str_eq(read_file(), no_results[_i]);
 }
 END_TEST
