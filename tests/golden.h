@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *golden_read(const char *path)
+static inline char *golden_read(const char *path)
 {
     FILE *f = fopen(path, "r");
     ck_assert_msg(f != NULL, "cannot open %s: run the tests in the folder of the sources", path);
@@ -15,7 +15,7 @@ static char *golden_read(const char *path)
     return text;
 }
 
-static void golden_check(const char *name, const char *drawn)
+static inline void golden_check(const char *name, const char *drawn)
 {
     char path[256];
     snprintf(path, sizeof(path), "tests/golden/%s", name);

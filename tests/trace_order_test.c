@@ -1,7 +1,7 @@
-/* The order of a fault's steps. */
-#include <check.h>
+/* The order of a fault's steps: what is right, what is wrong, and that of recorded faults. */
+#include <stdlib.h>
 #include "vmm/trace.h"
-#include "tests/run_suite.h"
+#include "trace_recorded.h"
 
 #define ORDER(mode, class, stopped, ...)                                                                     \
     trace_order_problem(mode, class, stopped, (const enum trace_step[]){ __VA_ARGS__ },                      \
@@ -66,13 +66,46 @@ START_TEST(steps_that_are_missing_doubled_or_astray_are_named)
 }
 END_TEST
 
+static int compare_times(const void *a, const void *b)
+{
+    const struct trace_record *x = a, *y = b;
+    return x->ns < y->ns ? -1 : x->ns > y->ns;
+}
+
+START_TEST(recorded_faults_have_their_steps_in_order)
+{
+    struct trace_faults faults;
+    ck_assert_int_eq(trace_list_faults(recorded[_i].trace, &origin, &faults), 0);
+    ck_assert_uint_eq(faults.count, recorded[_i].nr_faults);
+    for (size_t i = 0; i < faults.count; i++) {
+        struct trace_story s = { .number = faults.list[i].number };
+        enum trace_step steps[64];
+        unsigned n = 0, exits = 0;
+        ck_assert_int_eq(trace_read_stories(recorded[_i].trace, &origin, &s, 1), 0);
+        qsort(s.events, s.count, sizeof(s.events[0]), compare_times);
+        for (size_t j = 0; j < s.count; j++) {
+            if (s.events[j].kind == RECORD_STEP)
+                steps[n++] = s.events[j].what;
+            exits += s.events[j].kind == RECORD_EXIT;
+        }
+        const char *problem = trace_order_problem(origin.mode, s.fault.what, s.fault.from, steps, n);
+        ck_assert_msg(!problem, "fault %u: %s", s.number, problem);
+        ck_assert_uint_eq(exits, s.fault.exits);
+        trace_story_free(&s);
+    }
+    free(faults.list);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("trace_order");
+    tcase_set_timeout(t, 30);
     tcase_add_test(t, each_class_of_pv_fault_has_its_steps);
     tcase_add_test(t, each_class_of_fv_fault_has_its_steps);
     tcase_add_test(t, a_victim_may_go_before_there_is_a_frame);
     tcase_add_test(t, steps_that_are_missing_doubled_or_astray_are_named);
+    tcase_add_loop_test(t, recorded_faults_have_their_steps_in_order, 0, NR_RECORDED);
     Suite *s = suite_create("trace_order");
     suite_add_tcase(s, t);
     return run_suite(s);
