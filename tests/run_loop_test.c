@@ -1,169 +1,7 @@
-/* The run loop and the monitor's start, on a KVM that is made here: signals and failures just when they hurt. */
-#include <check.h>
-#include <errno.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include "vmm/clock.h"
-#include "vmm/error.h"
-#include "vmm/monitor_layout.h"
-#include "vmm/vmm.h"
-#include "tests/run_suite.h"
+/* The run loop: when KVM, the guest or what the monitor is to do goes wrong. */
+#include "fake_kvm.h"
 
-#define NR_FRAMES 256
-
-static struct kvm_run *run;
-static struct machine m;
-static struct vmm v;
-static struct options options;
-static unsigned nr_runs;         /* calls of KVM_RUN */
-static int (*run_cpu)(unsigned); /* the n-th of them, from 0: 0 or an errno */
-static size_t list_room;         /* what memory there is for the monitor's backlog */
-
-/* Before the C library's: this is all that the VMM has of KVM here. */
-int ioctl(int fd, unsigned long request, ...)
-{
-    (void)fd;
-    if (request == KVM_SET_MSRS)
-        return 1;
-    if (request != KVM_RUN)
-        return 0;
-    errno = run_cpu(nr_runs++);
-    return errno ? -1 : 0;
-}
-
-/* In place of vmm/store_list.c, too. */
-bool store_list_add(struct store_list *l, maddr_t at, uint64_t entry)
-{
-    if (l->nr == list_room)
-        return false;
-    if (!l->stores)
-        l->stores = calloc(list_room, sizeof(l->stores[0]));
-    l->stores[l->nr].at = at;
-    l->stores[l->nr++].entry = entry;
-    return true;
-}
-
-void store_list_free(struct store_list *l)
-{
-    free(l->stores);
-    *l = (struct store_list){ 0 };
-}
-
-static unsigned nr_said;
-
-static void count_lines(const char *line)
-{
-    (void)line;
-    nr_said++;
-}
-
-static void setup(void)
-{
-    run = calloc(1, sizeof(*run));
-    m = (struct machine){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1, .run = run, .nr_mfns = NR_FRAMES,
-                          .nr_single = NR_FRAMES };
-    m.memory = aligned_alloc(PAGE_SIZE, NR_FRAMES * PAGE_SIZE);
-    memset(m.memory, 0, NR_FRAMES * PAGE_SIZE);
-    m.order = calloc(NR_FRAMES, sizeof(m.order[0]));
-    machine_keep_order(&m);
-    v = (struct vmm){ .options = &options, .machine = m };
-    options = (struct options){ 0 };
-    nr_runs = nr_said = 0;
-    list_room = 4 * MAX_STORES;
-    error_sink = count_lines;
-}
-
-static void teardown(void)
-{
-    monitor_destroy(&v.monitor);
-    free(m.order);
-    free(m.memory);
-    free(run);
-}
-
-/* 1. The monitor's start. */
-
-static void stand(void)
-{
-    run->exit_reason = KVM_EXIT_IO;
-    run->io.direction = KVM_EXIT_IO_OUT;
-    run->io.port = MONITOR_PORT_START;
-    run->s.regs.regs.rip = v.monitor.base;
-}
-
-static int stands_after_two_signals(unsigned n)
-{
-    if (n < 2)
-        return EINTR;
-    stand();
-    return 0;
-}
-
-START_TEST(signals_while_the_monitor_starts_are_counted_and_told_to_the_run_loop)
-{
-    ck_assert_int_eq(monitor_init(&v.monitor, &v.machine, 510, false), 0);
-    run_cpu = stands_after_two_signals;
-    ck_assert_int_eq(monitor_start(&v.monitor, mfn(0)), 0);
-    ck_assert_uint_eq(v.machine.nr_runs, 3);
-    ck_assert_uint_eq(v.monitor.nr_drains, 2); /* the third is the start */
-    ck_assert_uint_eq(run->immediate_exit, 1);
-}
-END_TEST
-
-static int stands(unsigned n)
-{
-    (void)n;
-    stand();
-    return 0;
-}
-
-START_TEST(a_start_without_signals_counts_nothing_but_itself)
-{
-    ck_assert_int_eq(monitor_init(&v.monitor, &v.machine, 510, false), 0);
-    run_cpu = stands;
-    ck_assert_int_eq(monitor_start(&v.monitor, mfn(0)), 0);
-    ck_assert_uint_eq(v.machine.nr_runs, 1);
-    ck_assert_uint_eq(v.monitor.nr_drains, 0);
-    ck_assert_uint_eq(run->immediate_exit, 0);
-}
-END_TEST
-
-START_TEST(a_guest_that_is_just_below_the_monitor_is_not_the_monitor)
-{
-    struct cpu_regs regs;
-    struct monitor_trap trap;
-    ck_assert_int_eq(monitor_init(&v.monitor, &v.machine, 510, true), 0);
-    stand();
-    ck_assert_int_eq(monitor_read(&v.monitor, &regs, &trap), MONITOR_START);
-    run->s.regs.sregs.cs.dpl = 3; /* its OUT was the last byte there, so rip is behind it */
-    ck_assert_int_eq(monitor_read(&v.monitor, &regs, &trap), MONITOR_NONE);
-}
-END_TEST
-
-/* As a signal's handler does, while the monitor works off its list. */
-static int signal_comes_behind_the_exit(unsigned n)
-{
-    (void)n;
-    stand();
-    run->io.port = MONITOR_PORT_DRAINED;
-    run->immediate_exit = 1;
-    return 0;
-}
-
-START_TEST(a_signal_that_comes_while_the_monitor_works_is_not_forgotten)
-{
-    ck_assert_int_eq(monitor_init(&v.monitor, &v.machine, 510, false), 0);
-    run_cpu = signal_comes_behind_the_exit;
-    monitor_set_ts(&v.monitor, true);
-    ck_assert_uint_eq(v.monitor.nr_drains, 1);
-    ck_assert_uint_eq(run->immediate_exit, 1);
-}
-END_TEST
-
-/* 2. The loop, with a bare guest that does nothing but access a port. */
+/* The loop, with a bare guest that does nothing but access a port. */
 
 static void do_nothing(struct vmm *vmm)
 {
@@ -182,8 +20,12 @@ static bool takes_none(const struct vmm *vmm)
     return false;
 }
 
-static const struct mode mode_of_ports = { .name = "ports", .is_bare = true, .port = do_nothing, .event = do_nothing,
-                                           .in_kernel = is_in_kernel, .takes_events = takes_none };
+static const struct mode mode_of_ports = { .name = "ports",
+                                           .is_bare = true,
+                                           .port = do_nothing,
+                                           .event = do_nothing,
+                                           .in_kernel = is_in_kernel,
+                                           .takes_events = takes_none };
 
 static int fails_after_three_ports(unsigned n)
 {
@@ -218,7 +60,8 @@ START_TEST(an_exit_that_no_guest_asks_for_ends_the_domain)
 }
 END_TEST
 
-/* 3. The loop, with a guest beside the monitor, whose exits are listed: when what the monitor is to do goes wrong. */
+/* The loop, with a guest beside the monitor, whose exits are listed: when what the monitor is to do goes
+ * wrong. */
 
 #define A_TABLE 200
 
@@ -231,8 +74,9 @@ static bool call_ends, call_sets_ts;
 
 static int take_step(unsigned n)
 {
-    static const uint16_t ports[] = { [STARTS] = MONITOR_PORT_START, [CALLS] = MONITOR_PORT_SYSCALL,
-                                      [WORKS] = MONITOR_PORT_DRAINED };
+    static const uint16_t ports[] = {
+        [STARTS] = MONITOR_PORT_START, [CALLS] = MONITOR_PORT_SYSCALL, [WORKS] = MONITOR_PORT_DRAINED
+    };
     ck_assert_uint_lt(n, nr_steps);
     if (steps[n] == FAILS)
         return EFAULT;
@@ -277,8 +121,13 @@ static unsigned audit(struct vmm *vmm)
     return 0;
 }
 
-static const struct mode mode_of_stores = { .name = "stores", .mmio = access_register, .syscall = call, .audit = audit,
-                                            .event = do_nothing, .in_kernel = is_in_kernel, .takes_events = takes_none };
+static const struct mode mode_of_stores = { .name = "stores",
+                                            .mmio = access_register,
+                                            .syscall = call,
+                                            .audit = audit,
+                                            .event = do_nothing,
+                                            .in_kernel = is_in_kernel,
+                                            .takes_events = takes_none };
 
 static void setup_stores(void)
 {
@@ -302,7 +151,9 @@ static int run_steps(const enum step *list, unsigned count)
     return result;
 }
 
-#define RUN(...) run_steps((const enum step[]){ __VA_ARGS__ }, sizeof((const enum step[]){ __VA_ARGS__ }) / sizeof(enum step))
+#define RUN(...)                                                                                             \
+    run_steps((const enum step[]){ __VA_ARGS__ },                                                            \
+              sizeof((const enum step[]){ __VA_ARGS__ }) / sizeof(enum step))
 
 START_TEST(a_monitor_that_does_not_run_is_the_hosts_failure_said_once)
 {
@@ -405,14 +256,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("run_loop");
-    TCase *t = tcase_create("start");
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, signals_while_the_monitor_starts_are_counted_and_told_to_the_run_loop);
-    tcase_add_test(t, a_start_without_signals_counts_nothing_but_itself);
-    tcase_add_test(t, a_guest_that_is_just_below_the_monitor_is_not_the_monitor);
-    tcase_add_test(t, a_signal_that_comes_while_the_monitor_works_is_not_forgotten);
-    suite_add_tcase(s, t);
-    t = tcase_create("loop");
+    TCase *t = tcase_create("loop");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_run_that_fails_is_the_hosts_failure_and_is_counted);
     tcase_add_test(t, an_exit_that_no_guest_asks_for_ends_the_domain);
