@@ -5,14 +5,20 @@ of root's, which an ordinary user could not make on disk, and the one that comes
 that may run anything, so each name in it is checked before a file is made of it.
 Format: Linux, Documentation/driver-api/early-userspace/buffer-format.rst."""
 import os
+import re
 import stat
 
 HEADER_BYTES = 110
+HEADER = re.compile(rb"070701[0-9A-Fa-f]{104}")  # int() would take signs and spaces for digits, too
 END = "TRAILER!!!"
 
 
 class ArchiveError(Exception):
     pass
+
+
+class CutShort(ArchiveError):
+    """It may have been good up to where it ends."""
 
 
 class Writer:
@@ -70,34 +76,40 @@ class Writer:
 
 
 def members(blob, start):
-    """The members of the archive at blob[start:], as (name, mode, data); the generator returns the offset of
-    the first byte after it. Raises ArchiveError where the bytes are no archive."""
+    """The members of the archive at blob[start:], as (name, mode, data, what tells the file if it has several
+    names); the generator returns the offset of the first byte after it. Raises ArchiveError where the bytes are
+    no archive."""
     at = start
     while True:
         header = bytes(blob[at:at + HEADER_BYTES])
-        if len(header) < HEADER_BYTES or header[:6] != b"070701":
+        if len(header) < HEADER_BYTES:
+            raise CutShort(f"it ends in a header, at byte {at}")
+        if not HEADER.fullmatch(header):
             raise ArchiveError(f"no member of an archive at byte {at}")
-        try:
-            fields = [int(header[6 + 8 * i:14 + 8 * i], 16) for i in range(13)]
-        except ValueError:
-            raise ArchiveError(f"a damaged header at byte {at}") from None
+        fields = [int(header[6 + 8 * i:14 + 8 * i], 16) for i in range(13)]
         mode, size, name_size = fields[1], fields[6], fields[11]
         name_at = at + HEADER_BYTES
         data_at = name_at + name_size + (-(HEADER_BYTES + name_size) % 4)
-        if name_size < 1 or data_at + size > len(blob):
-            raise ArchiveError(f"a member at byte {at} reaches past the end")
-        name = bytes(blob[name_at:name_at + name_size - 1]).decode("utf-8", "surrogateescape")
+        if name_size < 1:
+            raise ArchiveError(f"a member without a name at byte {at}")
+        if data_at + size > len(blob):
+            raise CutShort(f"a member at byte {at} reaches past the end")
+        name = os.fsdecode(bytes(blob[name_at:name_at + name_size - 1]))
         at = data_at + size + (-size % 4)
         if name == END:
             return at
-        yield name, mode, blob[data_at:data_at + size]
+        several_names = (fields[7], fields[8], fields[0]) if fields[4] > 1 else None
+        yield name, mode, blob[data_at:data_at + size], several_names
 
 
-def _destination(root, name):
-    """Where a member goes. It must lie below root, and no link on the way may lead elsewhere."""
+def _destination(root, name, wanted):
+    """Where a member goes. It must lie below root, be or be in what was asked for, and no link on the way may
+    lead elsewhere."""
     parts = [p for p in name.split("/") if p not in ("", ".")]
     if name.startswith("/") or ".." in parts or "\0" in name:
         raise ArchiveError(f"the machine sent a file named {name!r}")
+    if "." not in wanted and parts[:1] and parts[0] not in wanted:
+        raise ArchiveError(f"the machine sent a file named {name!r}, for which nobody asked")
     here = root
     for part in parts:
         here = os.path.join(here, part)
@@ -106,16 +118,17 @@ def _destination(root, name):
     return here
 
 
-def extract(blob, start, root):
-    """Make the files and folders of the archive at blob[start:] below root. Anything else in it (links,
-    devices) is left out. Returns the offset after the archive."""
-    walk = members(blob, start)
+def extract(blob, start, root, wanted):
+    """Make the files and folders of the archive at blob[start:] below root. Anything else in it (symbolic links,
+    devices) is left out. wanted: the names that members may begin with; any if "." is among them. Returns the
+    offset after the archive."""
+    walk, empty_so_far = members(blob, start), {}
     while True:
         try:
-            name, mode, data = next(walk)
+            name, mode, data, several_names = next(walk)
         except StopIteration as stop:
             return stop.value
-        path = _destination(root, name)
+        path = _destination(root, name, wanted)
         if stat.S_ISDIR(mode):
             os.makedirs(path, exist_ok=True)
         elif stat.S_ISREG(mode):
@@ -123,3 +136,11 @@ def extract(blob, start, root):
             with open(path, "wb") as f:
                 f.write(data)
             os.chmod(path, mode & 0o755 | 0o600)
+            if several_names:  # the data come with the last of them
+                others = empty_so_far.setdefault(several_names, set())
+                others.add(path)
+                if data:
+                    for other in others - {path}:
+                        os.unlink(other)
+                        os.link(path, other)
+                    others.clear()

@@ -104,9 +104,11 @@ class Report:
         self.status = None
 
 
-def read_report(folder, destination):
-    """Read the report and make the files that came with it below destination. A report that stops in the
-    middle is one of a machine that died; ArchiveError is for one that holds what it must not."""
+def read_report(folder, destination, gets):
+    """Read the report and make the files that came with it, if they are among those to get, below destination. A
+    report that stops in the middle is one of a machine that died; ArchiveError is for one that holds what it must
+    not."""
+    wanted = {os.path.basename(get.rstrip("/")) for get in gets}
     report = Report()
     with open(os.path.join(folder, "report"), "rb") as f:
         blob = memoryview(f.read())
@@ -123,7 +125,12 @@ def read_report(folder, destination):
         if word == b"exit" and rest.isdigit():
             report.status = int(rest) & 0xff
         elif word == b"files":
-            at = archive.extract(blob, at, destination)
+            try:
+                at = archive.extract(blob, at, destination, wanted)
+            except archive.CutShort:
+                if _report_is_complete(folder):
+                    raise
+                break
             while at < len(blob) and blob[at] == 0:
                 at += 1
     return report

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Tests of what scripts/nested takes out of a machine, without a machine: reports that are damaged, cut
+short or meant to do harm."""
+import io
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(REPO, "scripts", "nested.d"))
+
+import archive  # noqa: E402
+import watch  # noqa: E402
+
+
+class InFolder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    def read(self, *parts):
+        with open(self.path(*parts), "rb") as f:
+            return f.read()
+
+    def write(self, name, data):
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        with open(self.path(name), "wb") as f:
+            f.write(data)
+
+
+def packed(**files):
+    blob = io.BytesIO()
+    writer = archive.Writer(blob)
+    for name, data in files.items():
+        writer.data(name.replace("__", "/"), data)
+    writer.end()
+    return blob.getvalue()
+
+
+class Reports(InFolder):
+    def report(self, *parts, gets=("a", "/job/in")):
+        self.write("report", b"ready\nalive\n" + b"".join(parts))
+        return watch.read_report(self.folder, self.path("out"), gets)
+
+    def expect_refusal(self, why, *parts, **keywords):
+        signal.alarm(10)
+        self.addCleanup(signal.alarm, 0)
+        with self.assertRaisesRegex(archive.ArchiveError, why):
+            self.report(*parts, **keywords)
+
+    def test_files_and_status_are_taken(self):
+        report = self.report(b"files\n", packed(a=b"one"), bytes(3), b"files\n", packed(in__b=b"two"), b"exit 7\n")
+        self.assertEqual((report.ready, report.status), (True, 7))
+        self.assertEqual((self.read("out/a"), self.read("out/in/b")), (b"one", b"two"))
+
+    def test_a_report_that_ends_anywhere_is_a_death(self):
+        whole = b"files\n" + packed(a=b"x" * 100, in__b=b"y")
+        for size in range(len(whole)):
+            report = self.report(whole[:size])
+            self.assertIsNone(report.status, f"of {size} bytes")
+
+    def test_an_archive_that_is_cut_short_before_the_end_is_refused(self):
+        for size in (60, 200):
+            self.expect_refusal("", b"files\n", packed(a=b"x" * 200)[:size], b"\nexit 0\n")
+
+    def test_numbers_are_hexadecimal_digits_alone(self):
+        blob = packed(a=b"x" * 100)
+        for size in (b"-0000070", b"+0000064", b"0000_064", b"      64", b"0x000064"):
+            self.assertEqual(blob[54:62], b"00000064")
+            self.expect_refusal("no member", b"files\n", blob[:54] + size + blob[62:], b"exit 0\n")
+
+    def test_what_nobody_asked_for_is_refused(self):
+        for name in ("Makefile", ".git__hooks__post-commit", "ab"):
+            self.expect_refusal("nobody asked", b"files\n", packed(**{name: b"x"}), b"exit 0\n")
+        self.expect_refusal("nobody asked", b"files\n", packed(a=b"x"), b"exit 0\n", gets=())
+        self.assertFalse(os.path.exists(self.path("out")))
+
+    def test_a_dot_asks_for_all_below_it(self):
+        self.report(b"files\n", packed(**{".__some__thing": b"x"}), b"exit 0\n", gets=(".",))
+        self.assertEqual(self.read("out/some/thing"), b"x")
+
+    def test_files_elsewhere_are_refused(self):
+        os.makedirs(self.path("out"))
+        os.symlink("..", self.path("out/in"))
+        for name, why in (("..__b", "named"), ("a__..__..__b", "named"), ("in__b", "link is in the way")):
+            self.expect_refusal(why, b"files\n", packed(**{name: b"x"}), b"exit 0\n", gets=(".", ".."))
+        self.assertEqual(sorted(os.listdir(self.folder)), ["out", "report"])
+
+    def test_files_of_several_names_have_their_data_under_each(self):
+        self.write("in/first", b"some bytes")
+        os.link(self.path("in/first"), self.path("in/second"))
+        os.link(self.path("in/first"), self.path("in/third"))
+        self.write("in/empty", b"")
+        os.link(self.path("in/empty"), self.path("in/void"))
+        blob = subprocess.run("find in | busybox cpio -o -H newc", shell=True, cwd=self.folder, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, check=True).stdout
+        self.assertEqual(self.report(b"files\n", blob, b"exit 0\n").status, 0)
+        for name, data in (("first", b"some bytes"), ("second", b"some bytes"), ("third", b"some bytes"),
+                           ("empty", b""), ("void", b"")):
+            self.assertEqual(self.read("out/in", name), data, name)
+
+
+if __name__ == "__main__":
+    unittest.main()
