@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Tests of what scripts/nested takes out of a machine, without a machine: reports that are damaged, cut
+"""Tests of what scripts/nested takes out of a machine, and puts into it, without a machine: reports that are damaged, cut
 short or meant to do harm."""
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(REPO, "scripts", "nested.d"))
 
 import archive  # noqa: E402
+import payload  # noqa: E402
 import watch  # noqa: E402
 
 
@@ -105,6 +107,19 @@ class Reports(InFolder):
         for name, data in (("first", b"some bytes"), ("second", b"some bytes"), ("third", b"some bytes"),
                            ("empty", b""), ("void", b"")):
             self.assertEqual(self.read("out/in", name), data, name)
+
+
+class Payload(InFolder):
+    def test_names_need_not_be_utf_8(self):
+        os.mkdir(self.path("in"))
+        name = os.fsencode(self.path("in")) + b"/caf\xe9"
+        with open(name, "wb") as f:
+            f.write(b"x")
+        os.symlink(b"caf\xe9", os.fsencode(self.path("in")) + b"/link")
+        payload.write(self.path("run.cpio"), "svm", ["cat", "caf\udce9"], ["caf\udce9"], [(self.path("in"), "/job/in")], "/none")
+        blob = self.read("run.cpio")
+        self.assertIn(b"job/in/caf\xe9\0", blob)
+        self.assertTrue(re.search(rb"exec cat '?caf\xe9'?\n", blob))
 
 
 if __name__ == "__main__":

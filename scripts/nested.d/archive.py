@@ -29,7 +29,7 @@ class Writer:
         self.seen = set()
 
     def _member(self, path, mode, data=b"", rdev=(0, 0)):
-        name = path.strip("/").encode() + b"\0"
+        name = os.fsencode(path.strip("/")) + b"\0"
         fields = [len(self.seen), mode, 0, 0, 1, 0, len(data), 0, 0, *rdev, len(name), 0]
         self.seen.add(path.strip("/"))
         self.out.write(b"070701" + b"".join(b"%08x" % f for f in fields) + name)
@@ -64,7 +64,7 @@ class Writer:
 
     def _entry(self, path, source):
         if os.path.islink(source):
-            self._member(path, stat.S_IFLNK | 0o777, os.readlink(source).encode())
+            self._member(path, stat.S_IFLNK | 0o777, os.fsencode(os.readlink(source)))
         else:
             self.file(path, source)
 

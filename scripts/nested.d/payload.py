@@ -61,8 +61,8 @@ def write(path, substrate, command, gets, files, faultvisor):
     with open(path, "wb") as out:
         w = archive.Writer(out)
         w.data("nested/config", f"SUBSTRATE={substrate}\n".encode())
-        w.data("nested/command", f"cd /job\nexec {shlex.join(command)}\n".encode())
-        w.data("nested/get", "".join(get + "\n" for get in gets).encode())
+        w.data("nested/command", os.fsencode(f"cd /job\nexec {shlex.join(command)}\n"))
+        w.data("nested/get", os.fsencode("".join(get + "\n" for get in gets)))
         w.directory("job")
         if os.path.exists(faultvisor):
             files = [(faultvisor, "/usr/bin/faultvisor"), *files]
