@@ -5,6 +5,7 @@ No guest is needed: a script stands for faultvisor and does what each test tells
 import base64
 import contextlib
 import copy
+import gzip
 import importlib.machinery
 import importlib.util
 import io
@@ -449,6 +450,28 @@ cat out
             packed = base64.b64encode(blob.getvalue()).decode()
             self.assertFalse(run_guests.machines.unpack_results(packed, {"run"}, os.path.join(self.build, "results")))
         self.assertFalse(run_guests.machines.unpack_results("", {"run"}, self.build))
+
+    def unpack(self, *members, data=b""):
+        """What is taken of an archive of members of run/, each a name, a type and a size, and of these data."""
+        blob = b""
+        for name, kind, size in members:
+            member = tarfile.TarInfo("run/" + name)
+            member.type, member.size = kind, size
+            blob += member.tobuf(tarfile.GNU_FORMAT)
+        packed = base64.b64encode(gzip.compress(blob + data + bytes(1024))).decode()
+        return run_guests.machines.unpack_results(packed, {"run"}, os.path.join(self.build, "results"))
+
+    def test_a_result_with_a_wrong_name_or_size_is_not_taken(self):
+        self.assertEqual(self.unpack(("status", tarfile.REGTYPE, 2), data=b"0\n" + bytes(510)), {"run"})
+        for member in (("..", tarfile.REGTYPE, 0), (".", tarfile.REGTYPE, 0), ("x" * 101, tarfile.REGTYPE, 0), ("a\n", tarfile.REGTYPE, 0),
+                       ("status", tarfile.REGTYPE, -512), ("status", tarfile.CHRTYPE, -512), ("status", tarfile.REGTYPE, 1 << 40),
+                       ("status", tarfile.GNUTYPE_SPARSE, 1 << 40)):
+            self.assertEqual(self.unpack(member), set(), member)
+        self.assertEqual(self.unpack(*[("status", tarfile.GNUTYPE_LONGNAME, 0)] * 2000), set())
+
+    def test_a_result_that_is_much_larger_unpacked_is_not_taken(self):
+        size = run_guests.machines.RESULTS_BYTES
+        self.assertEqual(self.unpack(("status", tarfile.REGTYPE, size), data=bytes(size)), set())
 
     def test_the_executor_needs_nothing_but_busybox(self):
         tools, here = os.path.join(self.build, "tools"), os.path.join(self.build, "kept")

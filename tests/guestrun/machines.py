@@ -7,6 +7,7 @@ import base64
 import io
 import os
 import queue
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -15,6 +16,8 @@ import zlib
 from . import plain_qemu
 from .threads import in_threads
 
+RESULTS_BYTES = 64 << 20  # of one batch, unpacked: many times what any has
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 NESTED = ("svm", "svm-shadow", "vmx", "vmx-shadow")
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -158,16 +161,31 @@ class Nested:
                     for n, share in enumerate(shares)])
 
 
+def _files_in(blob):
+    """{name: data} of a compressed tar archive. A few bytes may stand for very many, and a size may lead backwards: so both
+    are looked at before they are believed."""
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    plain, files = unpacker.decompress(blob, RESULTS_BYTES), {}
+    if not unpacker.eof:
+        raise ValueError("cut short, or too large")
+    with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive:
+        for member in archive:
+            if member.size < 0 or member.issparse():
+                raise ValueError("no file of a case")
+            if member.isfile():
+                files[member.name] = archive.extractfile(member).read()
+    return files
+
+
 def unpack_results(packed, runs, results):
     """Put the files of some runs, a tar archive as text, into results/RUN. Returns those runs: none if it is no such archive
-    (a machine that dies may have cut it short), or has files of others than runs."""
+    (a machine that dies may have cut it short), is too large, or has files of others than runs."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed, validate=True)), mode="r:gz") as archive:
-            files = {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
-    except (ValueError, tarfile.TarError, EOFError, OSError, zlib.error):
+        files = _files_in(base64.b64decode(packed, validate=True))
+    except Exception:  # pylint: disable=broad-except # whatever the readers of gzip and tar stumble over
         return set()
     came = {os.path.dirname(name) for name in files}
-    if not came <= runs:
+    if not came <= runs or not all(FILE_NAME.fullmatch(os.path.basename(name)) for name in files):
         return set()
     for name, data in files.items():
         os.makedirs(os.path.join(results, os.path.dirname(name)), exist_ok=True)
