@@ -6,6 +6,7 @@ import base64
 import contextlib
 import copy
 import gzip
+import hashlib
 import importlib.machinery
 import importlib.util
 import io
@@ -472,6 +473,22 @@ cat out
     def test_a_result_that_is_much_larger_unpacked_is_not_taken(self):
         size = run_guests.machines.RESULTS_BYTES
         self.assertEqual(self.unpack(("status", tarfile.REGTYPE, size), data=bytes(size)), set())
+
+    def test_results_that_mean_nothing_fail_their_case_alone(self):
+        good = ("[greeting]\nrun = bin/hello you\nmodes = pv fv hw\n")
+        for name, text in (("uptimes", "now then"), ("status", "\u00b2"), ("stats.json", '{"mode": "\\ud800"}'),
+                           ("stats.json", "[" * 100000)):
+            self.run_guests("", "--plan", os.path.join(self.build, "plan"))
+            for run in ("greeting.pv", "greeting.fv"):
+                self.write(f"results/{run}/stdout", "hello you\n")
+                self.write(f"results/{run}/stdout.sum", hashlib.md5(b"hello you\n").hexdigest() + " 10")
+                self.write(f"results/{run}/status", "3")
+                self.write(f"results/{run}/stats.json", json.dumps({**self.stats, "mode": run[-2:]}))
+            self.write(f"results/greeting.fv/{name}", text)
+            out, status = self.run_guests("", "--judge", os.path.join(self.build, "results"), config=good)
+            self.assertEqual(status, 1)
+            self.assertIn("PASS greeting.pv pvm", out)
+            self.assertTrue(out.endswith("1 passed, 2 failed, 0 skipped\n"), out)
 
     def test_the_executor_needs_nothing_but_busybox(self):
         tools, here = os.path.join(self.build, "tools"), os.path.join(self.build, "kept")
