@@ -370,6 +370,11 @@ class RunGuests(unittest.TestCase):
         with self.assertRaisesRegex(run_guests.stanzas.ConfigError, r"\[greeting\]: unknown key: cuonts"):
             self.run_guests("cuonts = faults.minor.count == 2")
 
+    def test_counts_that_nobody_would_look_at_are_an_error(self):
+        for rest in ("command = run --help\ncounts", "run = bin/hello\njson = none\ncounts", "command = run\ncounts-pv"):
+            with self.assertRaisesRegex(run_guests.stanzas.ConfigError, r"\[a\]: counts are not looked at"):
+                self.run_guests(config=f"[a]\n{rest} = exits.total == 7\n")
+
     def test_a_skip_without_a_reason_is_an_error(self):
         with self.assertRaisesRegex(run_guests.stanzas.ConfigError, "skip needs"):
             self.run_guests("skip = pvm")

@@ -33,6 +33,8 @@ class Stanza:
             raise ConfigError(f"[{self.name}]: unknown key: {', '.join(sorted(unknown))}")
         if ("run" in self.keys) == ("command" in self.keys):
             raise ConfigError(f"[{self.name}]: needs either run or command")
+        if (self.get("command") or self.get("json") == "none") and any(self.lines(key) for key in self.keys if key.startswith("counts")):
+            raise ConfigError(f"[{self.name}]: counts are not looked at with command or json = none")
 
     def get(self, key, default=""):
         return self.keys.get(key, default)
