@@ -14,6 +14,7 @@ REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(REPO, "scripts", "nested.d"))
 
 import archive  # noqa: E402
+import emulator  # noqa: E402
 import payload  # noqa: E402
 import watch  # noqa: E402
 
@@ -107,6 +108,18 @@ class Reports(InFolder):
         for name, data in (("first", b"some bytes"), ("second", b"some bytes"), ("third", b"some bytes"),
                            ("empty", b""), ("void", b"")):
             self.assertEqual(self.read("out/in", name), data, name)
+
+
+class Watching(InFolder):
+    def test_a_caller_that_is_gone_by_now_ends_it(self):
+        for port in emulator.PORTS:
+            self.write(port, b"")
+        machine = subprocess.Popen(["sleep", "60"])
+        try:
+            with self.assertRaises(watch.Abandoned):
+                watch.follow(machine, self.folder, 10, 10, (), caller=os.getpid())
+        finally:
+            emulator.stop(machine)
 
 
 class Payload(InFolder):

@@ -1,21 +1,17 @@
 """The two emulators, and what each needs to boot the same kernel and initramfs.
 
 Both write the machine's four serial ports to files in the run's folder: console, out, err, report (see init).
-The emulator is on a leash: the kernel kills it when the process that started it dies, however that happens.
-
 QEMU emulates SVM only and Bochs' AMD models do not run KVM, so the substrate decides which one it is."""
-import ctypes
 import os
-import signal
 import subprocess
+
+from leash import LIBC, leash
 
 PORTS = ("console", "out", "err", "report")
 KERNEL_OPTIONS = "console=ttyS0,115200 panic=-1 quiet cryptomgr.notests mitigations=off nokaslr transparent_hugepage=never"
 
-PR_SET_PDEATHSIG = 1
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
-LIBC = ctypes.CDLL(None)
 
 ISOLINUX = "/usr/lib/ISOLINUX/isolinux.bin"
 LDLINUX = "/usr/lib/syslinux/modules/bios/ldlinux.c32"
@@ -57,22 +53,18 @@ label nested
 """
 
 
-def _leash(parent, without_network):
+def _leave_network():
     """Runs in the child, before the emulator. Bochs' display listens on a port of every interface: a network
     namespace of its own keeps it from other users, and from other Bochs. Where the system allows no namespace
     it takes the first free port from 5900 on."""
-    if without_network and LIBC.unshare(CLONE_NEWNET) != 0:
+    if LIBC.unshare(CLONE_NEWNET) != 0:
         LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNET)
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
-def _start(command, folder, without_network=False):
-    parent = os.getpid()
+def _start(command, folder, *before):
     with open(os.path.join(folder, "emulator.out"), "wb") as out:
         return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                start_new_session=True, preexec_fn=lambda: _leash(parent, without_network))
+                                start_new_session=True, preexec_fn=leash(*before))
 
 
 def _start_qemu(folder, vmlinuz, base, memory):
@@ -96,7 +88,7 @@ def _make_iso(folder, vmlinuz, base):
              "isolinux/isolinux.cfg=isolinux.cfg", "vmlinuz=" + vmlinuz,
              "base.cpio=" + base, "run.cpio=run.cpio"]
     done = subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-o", "boot.iso", *loader, "-graft-points",
-                           *files], cwd=folder, capture_output=True, text=True)
+                           *files], cwd=folder, capture_output=True, text=True, preexec_fn=leash())
     if done.returncode != 0:
         raise OSError(f"xorriso: {done.stderr.strip()}")
 
@@ -107,7 +99,7 @@ def _start_bochs(folder, vmlinuz, base, memory):
         f.write(BOCHSRC.format(memory=memory, bios=BIOS, vga_bios=VGA_BIOS))
     with open(os.path.join(folder, "go"), "w") as f:
         f.write("c\n")  # Debian's Bochs has its debugger built in, which waits to be told to continue
-    return _start(["bochs-bin", "-q", "-f", "bochsrc", "-rc", "go"], folder, without_network=True)
+    return _start(["bochs-bin", "-q", "-f", "bochsrc", "-rc", "go"], folder, _leave_network)
 
 
 def start(substrate, folder, vmlinuz, base, memory):

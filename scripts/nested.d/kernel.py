@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 
 import archive
+from leash import leash
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 META_PACKAGE = "linux-image-cloud-amd64"
@@ -31,7 +32,10 @@ class KernelError(Exception):
 
 
 def _run(command, cwd=None):
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, errors="replace", preexec_fn=leash())
+    except FileNotFoundError:
+        raise KernelError(f"there is no {command[0]} here") from None
     if done.returncode != 0:
         why = (done.stderr.strip() or done.stdout.strip() or f"status {done.returncode}").splitlines()[-1]
         raise KernelError(f"{' '.join(command[:2])}: {why}")

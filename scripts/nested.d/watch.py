@@ -74,18 +74,18 @@ class Progress:
         return False
 
 
-def follow(process, folder, timeout, silence, streams):
-    """Pass output on until the emulator has ended. streams: for the machine's output and for its errors.
-    Raises TimedOut, Hung or Abandoned, with the emulator still there."""
+def follow(process, folder, timeout, silence, streams, caller):
+    """Pass output on until the emulator has ended. streams: for the machine's output and for its errors;
+    caller: the process that started this, while it lives. Raises TimedOut, Hung or Abandoned, with the emulator still there."""
     tails = [Tail(os.path.join(folder, port), stream) for port, stream in zip(("out", "err"), streams)]
-    parent, end, progress = os.getppid(), time.monotonic() + timeout, Progress(folder, process, silence)
+    end, progress = time.monotonic() + timeout, Progress(folder, process, silence)
     while True:
         ended = process.poll() is not None
         for tail in tails:
             tail.pass_on()
         if ended:
             return
-        if os.getppid() != parent:
+        if os.getppid() != caller:
             raise Abandoned()
         if time.monotonic() > end:
             raise TimedOut(f"not done after {timeout:g} s")
