@@ -33,7 +33,7 @@ make_disks() {
     for script in "$plan"/disks/*; do
         disk=$DISKS/${script##*/}.tar
         if [ -f "$script" ] && ! [ -e "$disk" ]; then
-            sh "$script" || echo "cannot make $disk" >&2
+            sh "$script" || { echo "cannot make $disk" >&2 && rm -rf "$disk"; } # a part of it may do by accident
         fi
     done
 }

@@ -512,6 +512,11 @@ cat out
         self.expect_pass(config="[disk short]\nmake = echo cut >$DISKS/short.tar\n"
                                 "[greeting]\nrun = bin/hello you\ndisk = short\n")
 
+    def test_a_disk_that_could_not_be_made_is_not_there(self):
+        self.write("behaviour/end", '[ -e "$disk" ] || exit 9\nexit 3\n')
+        self.expect_fail("exit status 9, not 3", config="[disk short]\nmake = echo part >$DISKS/short.tar; false\n"
+                                                        "[greeting]\nrun = bin/hello you\ndisk = short\n")
+
     def test_the_files_of_a_failure_are_kept(self):
         self.write("behaviour/end", "exit 4\n")
         self.run_guests()
