@@ -541,6 +541,13 @@ cat out
         self.assertIn('tests="1" failures="1" skipped="0"', self.read("junit"))
         self.assertIn("<failure message=", self.read("junit"))
 
+    def test_lines_of_a_reason_stay_lines_in_junit(self):
+        told = run_guests.report.Report()
+        with contextlib.redirect_stdout(io.StringIO()):
+            told.add(run_guests.report.Outcome("FAIL", "a", "svm", reasons=["died\n  | the console\x1b"]))
+        told.write_junit(os.path.join(self.build, "junit"))
+        self.assertIn('message="died&#10;  | the console?"', self.read("junit"))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -63,4 +63,4 @@ class Report:
 
 def _printable(text):
     """XML has no place for most control characters, even escaped."""
-    return "".join(c if c >= " " and c not in "\x7f\ufffe\uffff" else "?" for c in text)
+    return "".join(c if c in "\n\t" or c >= " " and c not in "\x7f\ufffe\uffff" else "?" for c in text)
