@@ -548,6 +548,20 @@ cat out
         told.write_junit(os.path.join(self.build, "junit"))
         self.assertIn('message="died&#10;  | the console?"', self.read("junit"))
 
+    def test_options_that_cannot_be_fulfilled_are_told_before_anything_runs(self):
+        self.write("mine/precious", "of the caller's")
+        for words in (("--jobs", "0"), ("--tap", os.path.join(self.build, "none/tap")), ("--junit", os.path.join(self.build, "none/junit")),
+                      ("--plan", os.path.join(self.build, "mine"))):
+            with self.assertRaises(SystemExit) as end, contextlib.redirect_stderr(io.StringIO()):
+                self.run_guests("", *words)
+            self.assertEqual(end.exception.code, 2, words)
+        self.assertEqual(self.read("mine/precious"), "of the caller's")
+        self.assertFalse(os.path.exists(os.path.join(self.build, "behaviour/runs")))
+
+    def test_a_plan_may_be_made_anew(self):
+        for _ in range(2):
+            self.assertEqual(self.run_guests("", "--plan", os.path.join(self.build, "plan")), ("", 0))
+
 
 if __name__ == "__main__":
     unittest.main()
