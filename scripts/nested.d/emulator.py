@@ -88,7 +88,8 @@ def _make_iso(folder, vmlinuz, base):
              "isolinux/isolinux.cfg=isolinux.cfg", "vmlinuz=" + vmlinuz,
              "base.cpio=" + base, "run.cpio=run.cpio"]
     done = subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-o", "boot.iso", *loader, "-graft-points",
-                           *files], cwd=folder, capture_output=True, text=True, preexec_fn=leash())
+                           *files], cwd=folder, capture_output=True, text=True,
+                          errors="replace", preexec_fn=leash())
     if done.returncode != 0:
         raise OSError(f"xorriso: {done.stderr.strip()}")
 

@@ -45,7 +45,7 @@ def _executables_in(path):
 
 def shared_libraries(program):
     """The loader and the libraries that a program wants; none for a static one."""
-    done = subprocess.run(["ldd", program], capture_output=True, text=True)
+    done = subprocess.run(["ldd", program], capture_output=True, text=True, errors="surrogateescape")
     if done.returncode != 0:
         return []
     found = []
