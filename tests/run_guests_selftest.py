@@ -417,6 +417,13 @@ shift
         self.assertEqual(out.count("nested: the machine died"), 3)
         self.assertTrue(out.endswith("0 passed, 3 failed, 0 skipped\n"), out)
 
+    def test_a_nested_machine_may_say_anything_of_its_death(self):
+        out, status = self.nested("head -c 3000000 /dev/urandom >&2; echo 'nested: the machine died' >&2; exit 101")
+        self.assertEqual(status, 1)
+        self.assertEqual(out.count("nested: the machine died"), 3)
+        self.assertTrue(out.endswith("0 passed, 3 failed, 0 skipped\n"))
+        self.assertLess(len(out), 100000)
+
     WORKS_OFF = """cd "$job"; ln -s "$plan" plan
 env PATH="%s:$PATH" sh -c 'shift 7; SEND=1 DISKS=$PWD/disks FAULTVISOR=faultvisor exec "$@"' x "$@"
 """

@@ -17,6 +17,7 @@ from . import plain_qemu
 from .threads import in_threads
 
 RESULTS_BYTES = 64 << 20  # of one batch, unpacked: many times what any has
+TROUBLE_CHARACTERS = 8000  # of what is told with each case that a machine took along
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 NESTED = ("svm", "svm-shadow", "vmx", "vmx-shadow")
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -141,12 +142,12 @@ class Nested:
 
     def _work_off(self, cases, done, log):
         command = self._command([run for case in cases for run in case.runs])
-        with self.slots, open(log, "w", encoding="utf-8") as progress, tempfile.TemporaryFile("w+") as errors:
+        with self.slots, open(log, "w", encoding="utf-8") as progress, tempfile.TemporaryFile("w+", errors="replace") as errors:
             with subprocess.Popen(command, text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=errors) as machine:
                 left = self._receive(machine.stdout, cases, done, progress)
             errors.seek(0)
-            trouble = "" if machine.returncode == 0 else errors.read().strip() or f"scripts/nested: {machine.returncode}"
+            trouble = "" if machine.returncode == 0 else errors.read().strip()[-TROUBLE_CHARACTERS:] or f"scripts/nested: {machine.returncode}"
         for case in left:
             done(case, trouble)
 
