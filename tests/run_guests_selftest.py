@@ -375,6 +375,16 @@ class RunGuests(unittest.TestCase):
             with self.assertRaisesRegex(run_guests.stanzas.ConfigError, r"\[a\]: counts are not looked at"):
                 self.run_guests(config=f"[a]\n{rest} = exits.total == 7\n")
 
+    def test_a_value_that_a_key_cannot_have_is_an_error(self):
+        for line in ("slow = no", "json = some", "console = urat"):
+            with self.assertRaisesRegex(run_guests.stanzas.ConfigError, line + ": can only be"):
+                self.run_guests(line)
+
+    def test_a_name_that_is_no_file_name_is_an_error(self):
+        for name in ("my test", "../out", "a/b", "-x", ".x", "a;b"):
+            with self.assertRaisesRegex(run_guests.stanzas.ConfigError, "a name is"):
+                self.run_guests(config=f"[{name}]\nrun = bin/hello\n")
+
     def test_a_skip_without_a_reason_is_an_error(self):
         with self.assertRaisesRegex(run_guests.stanzas.ConfigError, "skip needs"):
             self.run_guests("skip = pvm")

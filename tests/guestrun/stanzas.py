@@ -5,6 +5,7 @@ the pen must not switch a check off."""
 import configparser
 import fnmatch
 import itertools
+import re
 import shlex
 from dataclasses import dataclass, field
 
@@ -13,6 +14,8 @@ from . import plain_qemu
 KEYS = {"run", "command", "modes", "memory", "swap", "policies", "disk", "options", "timeout", "expect", "status",
         "stderr", "counts", "repeat", "may-differ", "skip", "json", "signal", "bad", "slow", "kernel",
         "console", "run-emulated"}
+VALUES = {"slow": "yes", "json": "none", "console": "uart"}  # keys that say one thing or are not there
+NAME = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_.+-]*")  # names files, and words of shell
 AUDIT_WHEN_BRIEF = "--audit=4999"
 MODE_KEYS = {"counts"}  # may also be given for one mode: counts-fv
 
@@ -27,10 +30,15 @@ class Stanza:
     keys: dict
 
     def __post_init__(self):
+        if not NAME.fullmatch(self.name):
+            raise ConfigError(f"[{self.name}]: a name is letters, digits, -, +, _ and dots")
         modes = self.words("modes", "pv")
         unknown = set(self.keys) - KEYS - {f"{key}-{mode}" for key in MODE_KEYS for mode in modes}
         if unknown:
             raise ConfigError(f"[{self.name}]: unknown key: {', '.join(sorted(unknown))}")
+        for key, value in VALUES.items():
+            if self.get(key, value) not in ("", value):
+                raise ConfigError(f"[{self.name}]: {key} = {self.get(key)}: can only be {value}")
         if ("run" in self.keys) == ("command" in self.keys):
             raise ConfigError(f"[{self.name}]: needs either run or command")
         if (self.get("command") or self.get("json") == "none") and any(self.lines(key) for key in self.keys if key.startswith("counts")):
