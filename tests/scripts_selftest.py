@@ -118,9 +118,9 @@ class Helps(InFolder):
     def test_a_question_or_a_wrong_word_starts_nothing(self):
         for name in ("demo", "check", "setup"):
             script = os.path.join(REPO, "scripts", name)
-            for word, expected in (("--help", 0), ("--nonsense", 2)):
-                out, status = run(script, word, cwd=self.folder, timeout=20)
-                self.assertEqual(status, expected, f"{name} {word}: {out}")
+            for words, expected in ((["--help"], 0), (["--nonsense"], 2), (["--on", "nonsense"], 2)):
+                out, status = run(script, *words, cwd=self.folder, timeout=20)
+                self.assertEqual(status, expected, f"{name} {words}: {out}")
                 self.assertIn(f"scripts/{name} ", out)
                 self.assertLessEqual(max(map(len, out.splitlines())), 80)
         self.assertEqual(os.listdir(self.folder), [])
