@@ -1,4 +1,4 @@
-/* The smallest paravirtual kernel: says hello, takes one page fault of its own, and ends with status 7.
+/* A small paravirtual kernel: says hello, takes one page fault of its own, and ends with status 7.
  * An example for people who bring their own; pv/abi.h is all that it needs. */
 #include <stddef.h>
 #include "pv/abi.h"
