@@ -160,7 +160,7 @@ $(O)/tests/%_test: $(O)/tests/%_test.c.o $(O)/libfaultvisor.a
 # The guest kernel above platform.h runs in test processes, too: its linear map is where a process can have it. (Not its
 # FPU, which is the process's own.)
 HOSTED_OBJ := $(patsubst %,$(O)/hosted/guest/%.c.o,archive archive_path blk evict frames mapping memory pager pages policy \
-              policy_clock policy_fifo policy_lru policy_random regions space swap tables tar_header user_memory \
+              $(patsubst guest/%.c,%,$(wildcard guest/policy_*.c)) regions space swap tables tar_header user_memory \
               command_line descriptor elf_image exec exec_stack fork main process random schedule signal_deliver signals \
               syscall syscall_directory syscall_file syscall_io syscall_memory syscall_process syscall_signal syscall_stat syscall_system \
               syscall_time trap wait) \
