@@ -41,7 +41,8 @@ class Stanza:
                 raise ConfigError(f"[{self.name}]: {key} = {self.get(key)}: can only be {value}")
         if ("run" in self.keys) == ("command" in self.keys):
             raise ConfigError(f"[{self.name}]: needs either run or command")
-        if (self.get("command") or self.get("json") == "none") and any(self.lines(key) for key in self.keys if key.startswith("counts")):
+        has_counts = any(self.lines(key) for key in self.keys if key.startswith("counts"))
+        if has_counts and (self.get("command") or self.get("json") == "none"):
             raise ConfigError(f"[{self.name}]: counts are not looked at with command or json = none")
 
     def get(self, key, default=""):
