@@ -64,7 +64,7 @@ static int do_runs(struct compare *c)
 }
 
 /* Of a failure for the whole: a mode that cannot be had here is none, if another can. */
-static int status_of_all(const struct compare *c)
+int compare_status(const struct compare *c)
 {
     bool any = false;
     for (unsigned i = 0; i < c->modes.count; i++) {
@@ -84,7 +84,7 @@ int compare_command(int argc, char **argv)
     int end = compare_options_parse(&c, argc, argv);
     int status = end ? end - 1 : do_runs(&c);
     if (!end && !status)
-        status = compare_tell(&c) < 0 ? STATUS_HOST : status_of_all(&c);
+        status = compare_tell(&c) < 0 ? STATUS_HOST : compare_status(&c);
     for (unsigned i = 0; i < c.modes.count; i++)
         child_result_free(&c.results[i]);
     run_words_free(&c.words);

@@ -79,8 +79,9 @@ int compare_options_parse(struct compare *c, int argc, char **argv)
         return end;
     for (int i = 0; refused[i]; i++)
         if (run_words_have(&c->words, refused[i])) {
-            fail(0, "--%s is no option of compare: it runs several modes, and tells the counts of all",
+            fail(0, "--%s is no option of compare: it runs the modes of --modes, and prints the counts of all",
                  refused[i]);
+            fputs("Try 'faultvisor compare --help'.\n", stderr);
             return STATUS_USAGE + 1;
         }
     if (!c->modes.count)

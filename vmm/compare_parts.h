@@ -22,5 +22,8 @@ struct compare {
 /* 0, or as options_parse: what to exit with, and 1 more. */
 int compare_options_parse(struct compare *c, int argc, char **argv);
 
+/* Once that is known: what to exit with. */
+int compare_status(const struct compare *c);
+
 /* Compare the results, and print the table to standard output. 0 or a negative errno, said. */
 int compare_tell(struct compare *c);

@@ -48,6 +48,12 @@ static void compare_two(struct compare *c, struct table *t, unsigned first, unsi
         c->disagreements++;
 }
 
+static bool ends_with_stop(const char *text)
+{
+    size_t length = strlen(text);
+    return length > 0 && text[length - 1] == '.';
+}
+
 static void add_notes(struct compare *c, struct table *t)
 {
     unsigned first = c->modes.count;
@@ -55,8 +61,8 @@ static void add_notes(struct compare *c, struct table *t)
         const struct child_result *r = &c->results[i];
         const char *mode = c->modes.words[i];
         if (child_result_failed(r)) {
-            table_add_note(t, "%s %s: %s.", mode, r->status == STATUS_NO_KVM ? "cannot run here" : "failed",
-                           r->reason);
+            table_add_note(t, "%s %s: %s%s", mode, r->status == STATUS_NO_KVM ? "cannot run here" : "failed",
+                           r->reason, ends_with_stop(r->reason) ? "" : ".");
         } else if (first == c->modes.count) {
             table_add_note(t, r->status && r->said[0] ? "%s: %ld bytes of output, exit status %d, and at last: %s"
                                                       : "%s: %ld bytes of output, exit status %d.",
@@ -111,7 +117,7 @@ static void print_json(const struct compare *c, const struct table *t)
     json_t *results = json_array();
     for (unsigned i = 0; i < c->modes.count; i++)
         json_array_append_new(results, result_json(c->modes.words[i], &c->results[i]));
-    json_t *o = json_pack("{s:s, s:b, s:o, s:o}", "faultvisor", FV_VERSION, "agree", c->disagreements == 0,
+    json_t *o = json_pack("{s:s, s:b, s:o, s:o}", "faultvisor", FV_VERSION, "agree", compare_status(c) == 0,
                           "compare", results, "table", table_to_json(t));
     json_dumpf(o, stdout, JSON_INDENT(2));
     putchar('\n');

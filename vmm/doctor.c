@@ -208,6 +208,12 @@ static void print_help(void)
          "Exit status: 0 if guests can run, 64 wrong usage, 69 if they cannot.");
 }
 
+static int usage_error(void)
+{
+    fputs("Try 'faultvisor doctor --help'.\n", stderr);
+    return STATUS_USAGE;
+}
+
 int doctor_command(int argc, char **argv)
 {
     static const struct option options[] = { { "json", no_argument, NULL, 'j' },
@@ -221,15 +227,13 @@ int doctor_command(int argc, char **argv)
             print_help();
             return 0;
         }
-        if (option != 'j') {
-            fputs("Try 'faultvisor doctor --help'.\n", stderr);
-            return STATUS_USAGE;
-        }
+        if (option != 'j')
+            return usage_error();
         json = true;
     }
     if (optind < argc) {
         fail(0, "doctor takes no argument %s", argv[optind]);
-        return STATUS_USAGE;
+        return usage_error();
     }
     struct findings f;
     ask(&f);
