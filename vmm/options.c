@@ -61,7 +61,7 @@ void options_print_help(void)
         "                       with --format=ustar\n"
         "  -s, --swap SIZE|FILE\n"
         "                       where pages go when memory runs out: a private temporary\n"
-        "                       file of SIZE, or FILE\n"
+        "                       file of SIZE, or FILE, whose content is lost\n"
         "  -p, --policy POLICY  which page goes: clock (default), fifo, lru, random\n"
         "      --seed NUMBER    for the random policy (default 1)\n"
         "  -k, --kernel ELF     a guest kernel of your own instead of the built-in one\n"

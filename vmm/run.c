@@ -89,7 +89,8 @@ static int status_of_end(struct vmm *v, int err)
 {
     if (err == -EINTR) {
         if (clock_stop_signal() == SIGALRM)
-            fail(0, "the guest did not end within %u seconds", v->options->timeout_s);
+            fail(0, "the guest did not end within %u second%s", v->options->timeout_s,
+                 v->options->timeout_s == 1 ? "" : "s");
         return status_of_signal(clock_stop_signal());
     }
     if (err)

@@ -60,8 +60,8 @@ static void print_help(void)
          "Examples:\n"
          "  faultvisor sweep --memory 2M,4M,8M --policy clock,fifo,lru,random --swap 64M \\\n"
          "      --disk sample.tar -o results.jsonl -- /bin/sort /data/text\n"
-         "  faultvisor sweep --memory 2M,4M --dry-run -o results.jsonl -- /bin/hello \\\n"
-         "      | parallel");
+         "  faultvisor sweep --memory 2M,4M --disk sample.tar --dry-run -o results.jsonl \\\n"
+         "      -- /bin/hello | parallel");
 }
 
 static bool take_jobs(struct sweep_options *o, const char *text)
