@@ -65,6 +65,9 @@ class MakeDisk(InFolder):
         self.assertEqual((out, status), ("make-disk: no such folder: none\n", 1))
         self.assertFalse(os.path.exists(self.path("disk.tar")))
 
+    def test_an_option_without_its_value_is_told(self):
+        self.assertEqual(self.make("--big"), ("make-disk: --big needs a value (--help tells)\n", 1))
+
     def test_without_programs_it_says_what_to_do(self):
         out, status = self.make("--programs", self.path("none"), "disk.tar")
         self.assertEqual(status, 1)
