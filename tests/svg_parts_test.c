@@ -39,12 +39,29 @@ START_TEST(large_numbers_are_short)
 }
 END_TEST
 
+START_TEST(a_legend_has_markers_where_its_lines_have_them)
+{
+    static const char *const names[] = { "one", NULL, "three" };
+    for (enum svg_legend kind = LEGEND_OF_BARS; kind <= LEGEND_OF_MARKED_LINES; kind++) {
+        char *text;
+        size_t bytes;
+        FILE *to = open_memstream(&text, &bytes);
+        svg_draw_legend(to, names, 3, kind);
+        fclose(to);
+        ck_assert_ptr_nonnull(strstr(text, "three"));
+        ck_assert_int_eq(strstr(text, "translate(") != NULL, kind == LEGEND_OF_MARKED_LINES);
+        free(text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("svg_parts");
     tcase_add_test(t, an_axis_ends_at_a_round_number_above_all_values);
     tcase_add_test(t, nothing_and_less_than_nothing_have_an_axis_too);
     tcase_add_loop_test(t, large_numbers_are_short, 0, sizeof(numbers) / sizeof(numbers[0]));
+    tcase_add_test(t, a_legend_has_markers_where_its_lines_have_them);
     Suite *s = suite_create("svg_parts");
     suite_add_tcase(s, t);
     return run_suite(s);

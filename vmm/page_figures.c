@@ -159,14 +159,14 @@ static void write_time_of_run(FILE *to, const struct page_subject *s)
         shown[part] = is_anywhere(parts, s->nr_modes, part) ? part_names[part] : NULL;
     page_open_figure(to, "Where the time of the run goes");
     svg_draw_stack(to, text, "ms", &(struct svg_stack){ rows, s->nr_modes, NR_PARTS, parts });
-    svg_draw_legend(to, shown, NR_PARTS, false);
+    svg_draw_legend(to, shown, NR_PARTS, LEGEND_OF_BARS);
     page_close_figure(to);
 }
 
 void page_write_fault_figures(FILE *to, const struct page_subject *s)
 {
     write_bars(to, s, measure_exits, "Exits per fault: mean", ", with the range from least to most", "exits");
-    write_bars(to, s, measure_time, "Time of one fault: median", ", with the range of the middle 80 %",
+    write_bars(to, s, measure_time, "Time of one fault: median", ", with the range of the middle 80\u00a0%",
                "microseconds");
     write_time_of_run(to, s);
 }

@@ -98,7 +98,7 @@ static void draw_plane(FILE *to, const struct plane *p, const char *caption)
                                         .markers = true,
                                         .lines = lines,
                                         .nr_lines = p->nr_policies });
-    svg_draw_legend(to, p->policies, p->nr_policies, true);
+    svg_draw_legend(to, p->policies, p->nr_policies, LEGEND_OF_MARKED_LINES);
 }
 
 /* The numbers of the picture. */

@@ -85,7 +85,7 @@ static void draw_curves(FILE *to, const struct curves *curves)
     svg_draw_lines(
         to, text,
         &(struct svg_lines){ .x_unit = "ms", .y_unit = "faults", .lines = lines, .nr_lines = nr_lines });
-    svg_draw_legend(to, names, NR_TRACE_CLASSES, true);
+    svg_draw_legend(to, names, NR_TRACE_CLASSES, LEGEND_OF_LINES);
     page_close_figure(to);
 }
 
@@ -173,7 +173,7 @@ static void write_story(FILE *to, struct trace_story *s)
                          steps[i].to - steps[i].from);
     page_open_figure(to, caption);
     svg_draw_spans(to, text, "microseconds", spans, divide_spans(s, steps, nr_steps, spans));
-    svg_draw_legend(to, lanes, NR_TRACE_LANES, false);
+    svg_draw_legend(to, lanes, NR_TRACE_LANES, LEGEND_OF_BARS);
     page_close_figure(to);
 }
 

@@ -63,6 +63,6 @@ struct svg_lines {
 };
 void svg_draw_lines(FILE *to, const char *title, const struct svg_lines *l);
 
-/* A list of names with their colours; NULL: this colour is not there. lines: as of svg_draw_lines, else as of
- * bars. */
-void svg_draw_legend(FILE *to, const char *const *names, unsigned count, bool lines);
+/* A list of names with their colours; NULL: this colour is not there. */
+enum svg_legend { LEGEND_OF_BARS, LEGEND_OF_LINES, LEGEND_OF_MARKED_LINES };
+void svg_draw_legend(FILE *to, const char *const *names, unsigned count, enum svg_legend kind);

@@ -137,8 +137,9 @@ void svg_draw_spans(FILE *to, const char *title, const char *unit, const struct 
     svg_close(to);
 }
 
-void svg_draw_legend(FILE *to, const char *const *names, unsigned count, bool lines)
+void svg_draw_legend(FILE *to, const char *const *names, unsigned count, enum svg_legend kind)
 {
+    bool lines = kind != LEGEND_OF_BARS;
     fputs("<ul class=\"legend\">\n", to);
     for (unsigned i = 0; i < count; i++) {
         unsigned colour = i % SVG_MAX_SERIES;
@@ -148,7 +149,8 @@ void svg_draw_legend(FILE *to, const char *const *names, unsigned count, bool li
                 lines ? 28 : 16, lines ? 28 : 16);
         if (lines) {
             fprintf(to, "<path class=\"curve g%u\" d=\"M0,7H28\"/>", colour);
-            svg_marker(to, 14, 7, colour);
+            if (kind == LEGEND_OF_MARKED_LINES)
+                svg_marker(to, 14, 7, colour);
         } else {
             svg_rect(to, 1, 1, 13, 12, colour);
         }
