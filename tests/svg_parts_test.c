@@ -1,5 +1,7 @@
-/* Axes of pictures, and the numbers at them. */
+/* Axes of pictures, the numbers at them, and legends. */
 #include <check.h>
+#include <stdlib.h>
+#include <string.h>
 #include "vmm/svg_parts.h"
 #include "tests/run_suite.h"
 
