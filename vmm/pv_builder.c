@@ -1,7 +1,7 @@
 /* The builder of paravirtual domains: guest memory as pv/abi.h section 2 promises it.
  *   1. frames for what the builder adds, at the top of memory
  *   2. page tables
- *   3. the kernel's image
+ *   3. the kernel's image: mapped first, and copied last, when it is known to lie below all that the builder took
  *   4. p2m, start info */
 #include <assert.h>
 #include <errno.h>
@@ -90,16 +90,20 @@ static void protect_tables(struct builder *b)
 
 /* 3. The kernel's image. */
 
-static void load_segment(struct builder *b, const struct kernel_segment *s)
+static void map_segment(struct builder *b, const struct kernel_segment *s)
+{
+    uint64_t rights = PTE_PRESENT | PTE_USER | (s->writable ? PTE_WRITE : 0) | (s->executable ? 0 : PTE_NX);
+    for (uint64_t at = 0; at < s->mem_bytes; at += PAGE_SIZE)
+        map(b, s->gva + at, gpa_to_pfn(s->gpa + at), rights);
+}
+
+static void copy_segment(const struct builder *b, const struct kernel_segment *s)
 {
     const uint8_t *from = s->data;
     for (uint64_t done = 0; done < s->file_bytes; done += PAGE_SIZE) {
         uint64_t n = s->file_bytes - done < PAGE_SIZE ? s->file_bytes - done : PAGE_SIZE;
         memcpy(frame_at(b, gpa_to_pfn(s->gpa + done)), from + done, n);
     }
-    uint64_t rights = PTE_PRESENT | PTE_USER | (s->writable ? PTE_WRITE : 0) | (s->executable ? 0 : PTE_NX);
-    for (uint64_t at = 0; at < s->mem_bytes; at += PAGE_SIZE)
-        map(b, s->gva + at, gpa_to_pfn(s->gpa + at), rights);
 }
 
 static pfn_t image_end(const struct kernel_image *kernel)
@@ -165,12 +169,14 @@ int pv_build_domain(struct vmm *v, const struct kernel_image *kernel, struct pv_
     b.first_table = b.next.n;
     b.root = take_table(&b);
     for (unsigned i = 0; i < kernel->nr_segments; i++)
-        load_segment(&b, &kernel->segments[i]);
+        map_segment(&b, &kernel->segments[i]);
     map_linear(&b);
     protect_tables(&b);
     int err = write_start_info(&b, v, kernel, start_info, layout);
     if (!err && b.next.n <= image_end(kernel).n)
         err = fail(ENOMEM, "the guest's memory is too small for its kernel: give it more with --memory");
+    for (unsigned i = 0; !err && i < kernel->nr_segments; i++)
+        copy_segment(&b, &kernel->segments[i]);
     layout->root = b.root;
     layout->start_info = linear(start_info);
     layout->stack = linear(stack) + PAGE_SIZE - 8;
