@@ -52,9 +52,8 @@ const int child_signals[NR_CHILD_SIGNALS] = { SIGINT, SIGTERM, SIGHUP };
 /* Until exec() does so, our handlers are the child's, too: they are not for it. What is ignored stays so. */
 static void drop_handlers(void)
 {
-    struct sigaction action;
     for (size_t i = 0; i < NR_CHILD_SIGNALS; i++)
-        if (sigaction(child_signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+        if (!clock_ignores(child_signals[i]))
             signal(child_signals[i], SIG_DFL);
 }
 

@@ -102,13 +102,6 @@ static void tick(struct pool *p)
         p->runs->tick(p->runs->arg, p->running, which);
 }
 
-/* What is ignored stays so (as under nohup): a signal that is blocked would be waited for all the same. */
-static bool is_ignored(int signal)
-{
-    struct sigaction action;
-    return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
 int child_runs_do(const struct child_runs *r)
 {
     struct pool p = { .runs = r, .children = calloc(r->at_a_time, sizeof(struct child)) };
@@ -119,7 +112,7 @@ int child_runs_do(const struct child_runs *r)
     sigemptyset(&p.waited);
     sigaddset(&p.waited, SIGCHLD);
     for (size_t i = 0; i < NR_CHILD_SIGNALS; i++)
-        if (!is_ignored(child_signals[i]))
+        if (!clock_ignores(child_signals[i])) /* else it would be waited for all the same, being blocked */
             sigaddset(&p.waited, child_signals[i]);
     sigprocmask(SIG_BLOCK, &p.waited, &p.before);
     start_some(&p);

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <signal.h>
-#include <stddef.h>
 #include <time.h>
 #include "vmm/clock.h"
 #include "vmm/error.h"
@@ -28,16 +27,39 @@ static void on_signal(int signal)
         run_to_leave->immediate_exit = 1;
 }
 
+bool clock_ignores(int signal)
+{
+    struct sigaction action;
+    return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static int catch_signal(int signal)
+{
+    const struct sigaction action = { .sa_handler = on_signal };
+    return sigaction(signal, &action, NULL) < 0 ? fail(errno, "cannot catch signal %d", signal) : 0;
+}
+
+/* Our timers' are ours, whatever we were started with. */
+static int catch_timers(void)
+{
+    sigset_t ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGALRM);
+    sigaddset(&ours, SIGRTMIN);
+    sigprocmask(SIG_UNBLOCK, &ours, NULL);
+    int err = catch_signal(SIGALRM);
+    return err ? err : catch_signal(SIGRTMIN);
+}
+
 static int catch_signals(void)
 {
-    const int caught[] = { SIGINT, SIGTERM, SIGALRM, SIGRTMIN };
-    struct sigaction action = { .sa_handler = on_signal };
-    for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
-        if (sigaction(caught[i], &action, NULL) < 0)
-            return fail(errno, "cannot catch signal %d", caught[i]);
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &action, NULL);
-    return 0;
+    int err = catch_timers();
+    if (!err && !clock_ignores(SIGINT))
+        err = catch_signal(SIGINT);
+    if (!err && !clock_ignores(SIGTERM))
+        err = catch_signal(SIGTERM);
+    signal(SIGPIPE, SIG_IGN);
+    return err;
 }
 
 static int make_timer(timer_t *timer, int signal)

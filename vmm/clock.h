@@ -8,7 +8,11 @@
 /* Nanoseconds of the monotonic clock. */
 uint64_t clock_now_ns(void);
 
-/* Catch SIGINT, SIGTERM and the time limit (0: none) from now on; each makes the KVM_RUN of this kvm_run return. 0 or a negative errno, said. */
+/* Is it ignored? What we were started to ignore (by nohup, or in the background of a script) stays so. */
+bool clock_ignores(int signal);
+
+/* Catch SIGINT and SIGTERM, where they are not ignored, and the time limit (0: none) from now on; each makes the KVM_RUN of this
+ * kvm_run return. 0 or a negative errno, said. */
 int clock_start(struct kvm_run *run, unsigned timeout_s);
 void clock_stop(void);
 

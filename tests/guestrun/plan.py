@@ -48,7 +48,8 @@ def case_script(case, sample):
     signal, after, seconds = (case.stanza.words("signal") + ["", ""])[:3]
     if after != "after" or not seconds:
         raise ValueError(f"[{case.stanza.name}]: signal = NAME after SECONDS")
-    return f"{command} &\nrun=$!\nsleep {seconds}\nkill -{signal} $run\nwait $run\n"
+    # faultvisor in the foreground: a shell has what runs in the background ignore SIGINT
+    return f"(sleep {seconds}; kill -{signal} $$) &\nexec {command}\n"
 
 
 def write_plan(folder, cases, disks, sample, script_of=case_script):
