@@ -21,6 +21,7 @@ static struct options options;
 static unsigned nr_runs;         /* calls of KVM_RUN */
 static int (*run_cpu)(unsigned); /* the n-th of them, from 0: 0 or an errno */
 static size_t list_room;         /* what memory there is for the monitor's backlog */
+static bool interrupt_fails;     /* KVM_INTERRUPT does */
 
 /* Before the C library's: this is all that the VMM has of KVM here. */
 int ioctl(int fd, unsigned long request, ...)
@@ -28,6 +29,10 @@ int ioctl(int fd, unsigned long request, ...)
     (void)fd;
     if (request == KVM_SET_MSRS)
         return 1;
+    if (request == KVM_INTERRUPT && interrupt_fails) {
+        errno = ENXIO;
+        return -1;
+    }
     if (request != KVM_RUN)
         return 0;
     errno = run_cpu(nr_runs++);
@@ -66,6 +71,7 @@ static inline void setup(void)
     options = (struct options){ 0 };
     nr_runs = 0;
     list_room = 4 * MAX_STORES;
+    interrupt_fails = false;
     keep_what_is_said();
 }
 

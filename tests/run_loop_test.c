@@ -70,7 +70,7 @@ enum step { STARTS, CALLS, ACCESSES, WORKS, IS_SHUT_DOWN, FAILS };
 static const enum step *steps;
 static unsigned nr_steps;
 static unsigned stores_of_access, stores_of_call, stores_of_audit, nr_audits;
-static bool call_ends, call_sets_ts;
+static bool call_ends, call_sets_ts, access_kicks;
 
 static int take_step(unsigned n)
 {
@@ -100,8 +100,9 @@ static void store(unsigned n)
 
 static void access_register(struct vmm *vmm)
 {
-    (void)vmm;
     store(stores_of_access);
+    if (access_kicks)
+        run_kick(vmm);
 }
 
 static void call(struct vmm *vmm)
@@ -133,7 +134,7 @@ static void setup_stores(void)
 {
     setup();
     stores_of_access = stores_of_call = stores_of_audit = nr_audits = 0;
-    call_ends = call_sets_ts = false;
+    call_ends = call_sets_ts = access_kicks = false;
 }
 
 /* The loop's result, after just these steps. */
@@ -194,6 +195,15 @@ START_TEST(stores_that_there_is_no_memory_to_keep_end_the_run)
     stores_of_access = 10 * MAX_STORES;
     list_room = MAX_STORES;
     ck_assert_int_eq(RUN(STARTS, ACCESSES), -ENOMEM);
+    ck_assert_uint_eq(nr_said, 1);
+}
+END_TEST
+
+START_TEST(an_interrupt_that_cannot_be_raised_ends_the_run)
+{
+    access_kicks = interrupt_fails = true;
+    run->ready_for_interrupt_injection = 1;
+    ck_assert_int_eq(RUN(STARTS, ACCESSES), -ENXIO);
     ck_assert_uint_eq(nr_said, 1);
 }
 END_TEST
@@ -268,6 +278,7 @@ int main(void)
     tcase_add_test(t, a_control_register_that_cannot_be_set_ends_the_run);
     tcase_add_test(t, another_trap_while_a_control_register_is_set_ends_the_run);
     tcase_add_test(t, stores_that_there_is_no_memory_to_keep_end_the_run);
+    tcase_add_test(t, an_interrupt_that_cannot_be_raised_ends_the_run);
     tcase_add_test(t, a_backlog_that_cannot_be_worked_off_ends_the_run);
     tcase_add_test(t, a_backlog_that_was_worked_off_before_a_run_that_fails_is_counted);
     tcase_add_test(t, what_an_audit_at_the_end_makes_the_monitor_do_is_counted);

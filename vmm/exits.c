@@ -85,14 +85,20 @@ static bool is_stepping(const struct vmm *v)
            (v->machine.run->s.regs.regs.rflags & RFLAGS_TF);
 }
 
+void run_interrupt(struct vmm *v, unsigned vector)
+{
+    struct kvm_interrupt interrupt = { .irq = vector };
+    if (ioctl(v->machine.vcpu_fd, KVM_INTERRUPT, &interrupt) < 0)
+        v->monitor.broken = fail(errno, "cannot raise an interrupt (KVM_INTERRUPT)");
+}
+
 static void raise_interrupt(struct vmm *v)
 {
     struct kvm_run *run = v->machine.run;
-    struct kvm_interrupt interrupt = { .irq = MONITOR_VEC_TIMER };
     if (monitor_is_running(&v->monitor) || !run->ready_for_interrupt_injection)
         run->request_interrupt_window = 1;
-    else if (ioctl(v->machine.vcpu_fd, KVM_INTERRUPT, &interrupt) < 0)
-        fail(errno, "cannot raise an interrupt (KVM_INTERRUPT)");
+    else
+        run_interrupt(v, MONITOR_VEC_TIMER);
 }
 
 void run_kick(struct vmm *v)

@@ -114,13 +114,10 @@ static void hw_enter(struct vmm *v)
     run->request_interrupt_window = 0;
     if (pc_pending_vector(pc) < 0)
         return;
-    if (!run->ready_for_interrupt_injection || !run->if_flag) {
+    if (!run->ready_for_interrupt_injection || !run->if_flag)
         run->request_interrupt_window = 1;
-        return;
-    }
-    struct kvm_interrupt interrupt = { .irq = pc_acknowledge(pc) };
-    if (ioctl(v->machine.vcpu_fd, KVM_INTERRUPT, &interrupt) < 0)
-        fail(errno, "cannot raise an interrupt (KVM_INTERRUPT)");
+    else
+        run_interrupt(v, pc_acknowledge(pc));
 }
 
 /* 4. */

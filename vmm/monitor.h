@@ -33,7 +33,7 @@ struct monitor {
     unsigned nr_flushes;
     struct store_list backlog; /* behind nr_stores: what did not fit while the monitor could not run */
     uint64_t nr_drains;
-    /* 0, or why it is not run any more, a negative errno, said: KVM_RUN failed, or memory ran out; -ENOTRECOVERABLE: it made
+    /* 0, or why it is not run any more, a negative errno, said: KVM failed, or memory ran out; -ENOTRECOVERABLE: it made
      * another exit than it should. Stores go to memory only then, and the machine must not run again. */
     int broken;
 };

@@ -85,5 +85,7 @@ const char *exit_cause_name(enum exit_cause c);
 const char *ledger_row_name(unsigned row);
 /* Have the guest trap at once, although it does nothing that traps. For exits that do not pass the monitor. */
 void run_kick(struct vmm *v);
+/* Have the CPU take an interrupt as soon as it runs, which it must be ready for. If KVM refuses, that is said, and ends the run. */
+void run_interrupt(struct vmm *v, unsigned vector);
 
 extern const struct mode mode_pv, mode_fv, mode_hw;
