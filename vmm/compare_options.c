@@ -32,7 +32,8 @@ static void print_help(void)
          "                       is what ratios refer to\n"
          "      --format FORMAT  table (default), json, csv or markdown\n"
          "      --show-output    print the program's output, of the first mode that runs\n"
-         "                       here, before the table; it is only compared otherwise\n"
+         "                       here, before the table (not with json or csv); it is\n"
+         "                       only compared otherwise\n"
          "\n"
          "Options of run say what the guest is like: --memory, --disk, --swap, --policy\n"
          "and the others; 'faultvisor run --help' tells them. Each run ends after\n"
@@ -70,6 +71,16 @@ static bool take_own(void *arg, int option, const char *value)
     }
 }
 
+/* What a program reads must be nothing else. */
+static bool output_fits_format(const struct compare *c)
+{
+    if (!c->show_output || (c->format != FORMAT_JSON && c->format != FORMAT_CSV))
+        return true;
+    fail(0, "--show-output: the program's output would stand before the %s, and spoil it; take another --format",
+         c->format == FORMAT_JSON ? "JSON" : "CSV");
+    return false;
+}
+
 int compare_options_parse(struct compare *c, int argc, char **argv)
 {
     int end = run_words_parse(&c->words, argc, argv, own_options, take_own, c);
@@ -84,6 +95,8 @@ int compare_options_parse(struct compare *c, int argc, char **argv)
             fputs("Try 'faultvisor compare --help'.\n", stderr);
             return STATUS_USAGE + 1;
         }
+    if (!output_fits_format(c))
+        return STATUS_USAGE + 1;
     if (!c->modes.count)
         word_list_set(&c->modes, options_modes);
     if (!run_words_have(&c->words, "timeout") && !run_words_add(&c->words, "timeout", DEFAULT_TIMEOUT))
