@@ -306,6 +306,53 @@ START_TEST(processes_that_append_at_the_same_time_do_not_mix_lines)
 }
 END_TEST
 
+static bool claim(const struct sweep_file *f, int n)
+{
+    json_t *key = json_pack("{s:i}", "n", n);
+    bool ours = sweep_file_claim(f, key);
+    json_decref(key);
+    return ours;
+}
+
+START_TEST(a_run_is_claimed_by_one_sweep_at_a_time)
+{
+    struct sweep_file other;
+    ck_assert_int_eq(sweep_file_open(&file, path, false), 0);
+    ck_assert_int_eq(sweep_file_open(&other, path, false), 0);
+    ck_assert(claim(&file, 1) && claim(&other, 2));
+    ck_assert(claim(&file, 1) && !claim(&file, 2) && !claim(&other, 1));
+    append(1, NULL); /* holds no claim back, nor gives one up */
+    ck_assert(!claim(&other, 1));
+    sweep_file_close(&file);
+    ck_assert(claim(&other, 1));
+    ck_assert_int_eq(sweep_file_read(&other, false), 0);
+    sweep_file_close(&other);
+}
+END_TEST
+
+START_TEST(what_another_sweep_has_done_is_there_when_the_file_is_read_again)
+{
+    struct sweep_file other;
+    ck_assert_int_eq(sweep_file_open(&other, path, false), 0);
+    ck_assert_int_eq(sweep_file_open(&file, path, false), 0);
+    append(1, NULL);
+    json_t *key = json_pack("{s:i}", "n", 1);
+    ck_assert(!sweep_file_has(&other, key));
+    ck_assert_int_eq(sweep_file_read(&other, false), 0);
+    ck_assert(sweep_file_has(&other, key));
+    json_decref(key);
+    sweep_file_close(&other);
+}
+END_TEST
+
+START_TEST(where_lines_are_only_written_nothing_is_claimed)
+{
+    ck_assert_int_eq(sweep_file_open(&file, "/dev/null", false), 0);
+    ck_assert(claim(&file, 1));
+    ck_assert_int_eq(sweep_file_read(&file, false), 0);
+}
+END_TEST
+
 START_TEST(lines_that_do_not_fit_leave_no_part_of_them)
 {
     int full = open("/dev/full", O_WRONLY);
@@ -373,6 +420,9 @@ int main(void)
     tcase_add_loop_test(t, a_file_with_other_lines_is_refused_and_left_as_it_is, 0,
                         sizeof(no_results) / sizeof(no_results[0]));
     tcase_add_test(t, processes_that_append_at_the_same_time_do_not_mix_lines);
+    tcase_add_test(t, a_run_is_claimed_by_one_sweep_at_a_time);
+    tcase_add_test(t, what_another_sweep_has_done_is_there_when_the_file_is_read_again);
+    tcase_add_test(t, where_lines_are_only_written_nothing_is_claimed);
     tcase_add_test(t, lines_that_do_not_fit_leave_no_part_of_them);
     tcase_add_loop_test(t, a_shell_reads_a_quoted_word_as_it_was, 0, sizeof(quotes) / sizeof(quotes[0]));
     Suite *s = suite_create("sweep");

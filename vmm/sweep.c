@@ -41,6 +41,23 @@ static json_t *key_of(const struct sweep *s, unsigned point)
     return sweep_point_json(&p, &s->options.words);
 }
 
+/* Each run that is not there is ours from now on, or another sweep's already; what that one has done in the meantime is read. */
+static int claim_points(struct sweep *s)
+{
+    unsigned count = (unsigned)sweep_grid_count(&s->options.grid), taken = 0;
+    for (unsigned point = 0; point < count; point++) {
+        json_t *key = key_of(s, point);
+        if (!sweep_file_has(&s->file, key) && !sweep_file_claim(&s->file, key))
+            taken++;
+        json_decref(key);
+    }
+    if (taken)
+        return fail_as(EBUSY,
+                       "another sweep is doing %u of the %u runs, for %s; wait until it has ended, or give another file with -o",
+                       taken, count, s->file.path);
+    return sweep_file_read(&s->file, s->options.retry_failed);
+}
+
 static int find_todo(struct sweep *s)
 {
     unsigned count = (unsigned)sweep_grid_count(&s->options.grid);
@@ -194,6 +211,8 @@ static int do_runs(struct sweep *s)
 static int sweep(struct sweep *s)
 {
     int err = sweep_file_open(&s->file, s->options.path, s->options.retry_failed);
+    if (!err && !s->options.dry_run)
+        err = claim_points(s);
     if (err)
         return err == -EINVAL ? STATUS_BAD_INPUT : STATUS_HOST; /* what is in it, or that it cannot be had */
     if (find_todo(s) < 0)

@@ -1,22 +1,45 @@
 /* The results of a sweep.
- *   1. the set of runs that are there
- *   2. reading
- *   3. repair: what a killed writer left behind
- *   4. appending
- * Whoever repairs or appends holds a lock on the file (flock), so that a line that is being written is never
- * taken for a torn one. */
+ *   1. locks
+ *   2. the set of runs that are there, and of those that somebody does
+ *   3. reading
+ *   4. repair: what a killed writer left behind
+ *   5. appending */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "vmm/error.h"
 #include "vmm/sweep_file.h"
 
-/* 1. The set. */
+/* 1. Locks, which end with whoever holds them (fcntl(2), F_OFD_SETLK); a file system without them is let pass. Whoever repairs or
+ * appends holds one byte, so that a line that is being written is never taken for a torn one. Each run has a byte, too, which
+ * is held by whoever does it; all lie where no file ends. */
+
+#define APPENDING (1ll << 62)
+#define FIRST_RUN (APPENDING + 1)
+#define RUN_BYTES (1ull << 61)
+
+static int lock(const struct sweep_file *f, off_t at, short type, int how)
+{
+    struct flock l = { .l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+    return fcntl(f->fd, how, &l);
+}
+
+static void begin_appending(const struct sweep_file *f)
+{
+    lock(f, APPENDING, F_WRLCK, F_OFD_SETLKW);
+}
+
+static void end_appending(const struct sweep_file *f)
+{
+    lock(f, APPENDING, F_UNLCK, F_OFD_SETLK);
+}
+
+/* 2. The set. */
 
 static char *key_of(const json_t *sweep)
 {
@@ -39,7 +62,24 @@ static void remember(struct sweep_file *f, const json_t *sweep)
     free(key);
 }
 
-/* 2. Reading. */
+/* By a hash of its key (FNV-1a). */
+static off_t byte_of_run(const char *key)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (; *key; key++)
+        hash = (hash ^ (uint8_t)*key) * 0x100000001b3;
+    return (off_t)(FIRST_RUN + hash % RUN_BYTES);
+}
+
+bool sweep_file_claim(const struct sweep_file *f, const json_t *sweep)
+{
+    char *key = f->is_regular ? key_of(sweep) : NULL;
+    bool taken = key && lock(f, byte_of_run(key), F_WRLCK, F_OFD_SETLK) < 0 && (errno == EAGAIN || errno == EACCES);
+    free(key);
+    return !taken;
+}
+
+/* 3. Reading. */
 
 /* The start of an object that is not whole: it may be a line of ours. */
 static bool is_torn(const char *line, size_t len, const json_t *o)
@@ -84,7 +124,7 @@ static int read_lines(struct sweep_file *f, bool again)
     return err;
 }
 
-/* 3. Repair. */
+/* 4. Repair. */
 
 /* Where the last whole line ends, for a file of so many bytes. -1: cannot be read. */
 static off_t end_of_lines(int fd, off_t bytes)
@@ -126,20 +166,25 @@ static int open_path(struct sweep_file *f, const char *path)
     return 0;
 }
 
+int sweep_file_read(struct sweep_file *f, bool again)
+{
+    if (!f->is_regular)
+        return 0;
+    begin_appending(f);
+    int err = read_lines(f, again); /* first, so that nothing is taken out of a file of somebody else's */
+    off_t bytes = err ? 0 : repair(f);
+    end_appending(f);
+    return bytes < 0 ? (int)bytes : err;
+}
+
 int sweep_file_open(struct sweep_file *f, const char *path, bool again)
 {
     *f = (struct sweep_file){ .fd = -1, .done = json_object() };
     int err = open_path(f, path);
-    if (err || !f->is_regular)
-        return err;
-    flock(f->fd, LOCK_EX);
-    err = read_lines(f, again); /* first, so that nothing is taken out of a file of somebody else's */
-    off_t bytes = err ? 0 : repair(f);
-    flock(f->fd, LOCK_UN);
-    return bytes < 0 ? (int)bytes : err;
+    return err ? err : sweep_file_read(f, again);
 }
 
-/* 4. Appending. */
+/* 5. Appending. */
 
 static int write_whole(const struct sweep_file *f, const char *text, size_t len)
 {
@@ -173,9 +218,9 @@ int sweep_file_append(struct sweep_file *f, const json_t *line)
     text[len++] = '\n'; /* in the place of the terminating zero */
     int err;
     if (f->is_regular) {
-        flock(f->fd, LOCK_EX);
+        begin_appending(f);
         err = append_locked(f, text, len);
-        flock(f->fd, LOCK_UN);
+        end_appending(f);
     } else {
         err = write_whole(f, text, len);
     }

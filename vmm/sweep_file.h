@@ -1,5 +1,6 @@
 /* The results of a sweep: JSON Lines, one object for each run. A run that is there is not done again, so
- * that a sweep goes on after an interruption. Several processes may append to one file at the same time. */
+ * that a sweep goes on after an interruption. Several processes may append to one file at the same time; each
+ * claims the runs that it does. */
 #pragma once
 #include <jansson.h>
 #include <stdbool.h>
@@ -16,8 +17,15 @@ struct sweep_file {
  * negative errno, said. */
 int sweep_file_open(struct sweep_file *f, const char *path, bool again);
 
+/* What others have appended since. */
+int sweep_file_read(struct sweep_file *f, bool again);
+
 /* Is the run of this "sweep" object there? */
 bool sweep_file_has(const struct sweep_file *f, const json_t *sweep);
+
+/* Claim it until the file is closed. False: somebody else has claimed it. What was done between the last reading and a claim is
+ * there at the next reading. */
+bool sweep_file_claim(const struct sweep_file *f, const json_t *sweep);
 
 /* Append one line, whole or not at all. 0 or a negative errno, said. */
 int sweep_file_append(struct sweep_file *f, const json_t *line);
