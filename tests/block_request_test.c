@@ -1,5 +1,7 @@
 /* Block requests in a virtqueue, however they are cut: what they transfer, and the status of those that fail.
  */
+#include <signal.h>
+#include "vmm/clock.h"
 #include "virtqueue_driver.h"
 
 START_TEST(a_read_over_several_pages_arrives_whole)
@@ -160,6 +162,21 @@ START_TEST(an_io_error_hits_its_request_alone)
 }
 END_TEST
 
+START_TEST(after_a_signal_that_stops_the_run_no_request_reaches_the_disk)
+{
+    struct kvm_run run = { 0 };
+    ck_assert_int_eq(clock_start(&run, 0), 0);
+    raise(SIGTERM);
+    for (unsigned i = 0; i < 2; i++)
+        offer_plain(VIRTIO_BLK_T_IN, 4, 512);
+    ck_assert_int_eq(block_requests_process(&q, &disk), 2);
+    clock_stop();
+    ck_assert_uint_eq(*at(STATUS), VIRTIO_BLK_S_IOERR);
+    ck_assert_uint_eq(disk.stats.reads, 0);
+    ck_assert(q.ready);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("block_request");
@@ -173,6 +190,7 @@ int main(void)
     tcase_add_test(t, get_id_tells_the_name_and_zeroes);
     tcase_add_loop_test(t, what_the_disk_cannot_do_is_told_in_the_status, 0, COUNT(told));
     tcase_add_test(t, an_io_error_hits_its_request_alone);
+    tcase_add_test(t, after_a_signal_that_stops_the_run_no_request_reaches_the_disk);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

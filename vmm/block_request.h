@@ -6,5 +6,5 @@
 
 /* Do all requests that are available, in order: virtqueue_process for a disk, which counts it as a
  * notification. What a disk cannot do is told in the request's own status, and is no error here; a chain that
- * has no room for header and status breaks the queue. */
+ * has no room for header and status breaks the queue. After a signal that stops the run (clock.h) they fail, unread and unwritten. */
 int block_requests_process(struct virtqueue *q, struct disk *disk);
