@@ -40,20 +40,19 @@ int ioctl(int fd, unsigned long request, ...)
 }
 
 /* In place of vmm/store_list.c, too. */
-bool store_list_add(struct store_list *l, maddr_t at, uint64_t entry)
+bool store_list_add(struct store_list *l, maddr_t at)
 {
     if (l->nr == list_room)
         return false;
-    if (!l->stores)
-        l->stores = calloc(list_room, sizeof(l->stores[0]));
-    l->stores[l->nr].at = at;
-    l->stores[l->nr++].entry = entry;
+    if (!l->at)
+        l->at = calloc(list_room, sizeof(l->at[0]));
+    l->at[l->nr++] = at;
     return true;
 }
 
 void store_list_free(struct store_list *l)
 {
-    free(l->stores);
+    free(l->at);
     *l = (struct store_list){ 0 };
 }
 

@@ -83,11 +83,19 @@ static uint64_t *work_at(const struct monitor *mon, uint64_t offset)
     return (void *)(monitor_page(mon, PAGE_WORK + offset / PAGE_SIZE) + offset % PAGE_SIZE);
 }
 
-static void push_store(struct monitor *mon, maddr_t at, uint64_t entry)
+static void push_store(struct monitor *mon, maddr_t at)
 {
     *work_at(mon, mon->nr_stores * 16) = mon->base + DIRECT_MAP + at;
-    *work_at(mon, mon->nr_stores * 16 + 8) = entry;
     mon->nr_stores++;
+}
+
+/* Just before the monitor makes the stores: what it makes is what memory has, and so changes nothing that the VMM sees. That may be
+ * newer than what was stored: by a later store, or because the frame is no table any more and a disk was read into it. */
+static void fill_list(const struct monitor *mon)
+{
+    for (unsigned i = 0; i < mon->nr_stores; i++)
+        *work_at(mon, i * 16 + 8) =
+            *(const uint64_t *)machine_at(mon->machine, *work_at(mon, i * 16) - mon->base - DIRECT_MAP);
 }
 
 /* May a store to this place be waiting? A later one must then wait behind it. The backlog, which may be a hundred times as
@@ -132,27 +140,18 @@ static void run_inside(struct monitor *mon, const struct kvm_regs *r)
                               run->exit_reason, run->s.regs.regs.rip);
 }
 
-/* A monitor that broke may have put older values back, where others follow in the list. Whoever handles this exit is to find the
- * last ones: it goes on reading memory. */
-static void make_stores_in_memory(const struct monitor *mon)
-{
-    for (unsigned i = 0; i < mon->nr_stores; i++)
-        write_memory(mon, *work_at(mon, i * 16) - mon->base - DIRECT_MAP, *work_at(mon, i * 16 + 8));
-}
-
 /* Have the monitor make the stores and load the root now, at the price of an exit of its own. The root stays pending: a
  * flush that was asked for comes behind the stores that are yet to follow, too. */
 static void drain(struct monitor *mon)
 {
     struct kvm_regs r = { .rip = code_gva(mon, monitor_code_drain), .rsp = stack_top(mon, 0), .rflags = RFLAGS_FIXED,
                           .rsi = page_gva(mon, PAGE_WORK), .rcx = mon->nr_stores, .rdx = mfn_to_maddr(mon->root) };
+    fill_list(mon);
     run_inside(mon, &r);
-    if (mon->broken)
-        make_stores_in_memory(mon);
     mon->nr_stores = 0;
     mon->loaded = mon->root;
     if (mon->left.at) { /* that root is not in CR3 any more */
-        push_store(mon, mon->left.at, mon->left.entry);
+        push_store(mon, mon->left.at);
         write_memory(mon, mon->left.at, mon->left.entry);
         mon->left.at = 0;
     }
@@ -169,44 +168,33 @@ void monitor_set_ts(struct monitor *mon, bool on)
 }
 
 /* After an exit that did not pass the monitor it cannot be made to run: the exit's access is still to be completed. */
-static void keep_back(struct monitor *mon, maddr_t at, uint64_t entry)
+static void keep_back(struct monitor *mon, maddr_t at)
 {
-    if (!store_list_add(&mon->backlog, at, entry))
+    if (!store_list_add(&mon->backlog, at))
         mon->broken = fail(ENOMEM, "cannot keep a list of stores to page tables");
-}
-
-/* What was worked off may have put back older values where these, which are still to come, are in memory. */
-static void renew_memory(struct monitor *mon, size_t first)
-{
-    for (size_t i = first; i < mon->backlog.nr; i++)
-        write_memory(mon, mon->backlog.stores[i].at, mon->backlog.stores[i].entry);
 }
 
 static void work_off_backlog(struct monitor *mon)
 {
-    size_t still_to_come = mon->backlog.nr;
     for (size_t i = 0; i < mon->backlog.nr; i++) {
-        if (mon->nr_stores == MAX_STORES) {
+        if (mon->nr_stores == MAX_STORES)
             drain(mon);
-            still_to_come = i;
-        }
-        push_store(mon, mon->backlog.stores[i].at, mon->backlog.stores[i].entry);
+        push_store(mon, mon->backlog.at[i]);
     }
-    renew_memory(mon, still_to_come);
     mon->backlog.nr = 0;
 }
 
 /* Put a store on the list, behind all others. */
-static void queue_store(struct monitor *mon, maddr_t at, uint64_t entry)
+static void queue_store(struct monitor *mon, maddr_t at)
 {
     if (mon->nr_stores == MAX_STORES && !monitor_is_running(mon)) {
-        keep_back(mon, at, entry);
+        keep_back(mon, at);
         return;
     }
     work_off_backlog(mon);
     if (mon->nr_stores == MAX_STORES)
         drain(mon);
-    push_store(mon, at, entry);
+    push_store(mon, at);
 }
 
 bool monitor_is_behind(const struct monitor *mon)
@@ -220,7 +208,7 @@ static bool store_takes_the_monitor(const struct monitor *mon, maddr_t at)
     return at == mfn_to_maddr(mon->loaded) + mon->slot * sizeof(uint64_t) && mon->root.n != mon->loaded.n;
 }
 
-/* Memory has the new value last: to queue it may drain the list, which may hold an older one. */
+/* In memory first: to queue it may drain the list, which may hold a store to the same place. */
 void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_leaf)
 {
     bool runs = mon->machine->started && !mon->broken;
@@ -229,9 +217,9 @@ void monitor_store(struct monitor *mon, maddr_t at, uint64_t entry, bool fresh_l
         mon->left.entry = entry;
         return;
     }
-    if (runs && !(fresh_leaf && !store_may_be_pending(mon, at)))
-        queue_store(mon, at, entry);
     write_memory(mon, at, entry);
+    if (runs && !(fresh_leaf && !store_may_be_pending(mon, at)))
+        queue_store(mon, at);
 }
 
 void monitor_flush_page(struct monitor *mon, gva_t a)
@@ -299,6 +287,7 @@ void monitor_resume(struct monitor *mon, const struct cpu_regs *guest)
     uint64_t top = stack_top(mon, 0);
     assert(gva_is_canonical(guest->rip));
     work_off_backlog(mon);
+    fill_list(mon);
     write_stack(mon, guest);
     memcpy(r, guest, sizeof(*r));
     r->rflags = RFLAGS_FIXED;

@@ -3,23 +3,22 @@
 
 #define FIRST_ROOM 1024
 
-bool store_list_add(struct store_list *l, maddr_t at, uint64_t entry)
+bool store_list_add(struct store_list *l, maddr_t at)
 {
     if (l->nr == l->room) {
         size_t room = l->room ? l->room * 2 : FIRST_ROOM;
-        void *stores = realloc(l->stores, room * sizeof(l->stores[0]));
-        if (!stores)
+        void *list = realloc(l->at, room * sizeof(l->at[0]));
+        if (!list)
             return false;
-        l->stores = stores;
+        l->at = list;
         l->room = room;
     }
-    l->stores[l->nr].at = at;
-    l->stores[l->nr++].entry = entry;
+    l->at[l->nr++] = at;
     return true;
 }
 
 void store_list_free(struct store_list *l)
 {
-    free(l->stores);
+    free(l->at);
     *l = (struct store_list){ 0 };
 }
