@@ -146,6 +146,12 @@ static int start_trace(struct vmm *v)
     return v->trace ? 0 : -EIO;
 }
 
+/* Of a file that could not be opened, which was said: to open a pipe waits for its reader, until something stops the run. */
+static int status_of_no_file(void)
+{
+    return clock_stop_signal() ? status_of_signal(clock_stop_signal()) : STATUS_HOST;
+}
+
 /* Everything is open: start the domain, run it, report. */
 static int run_machine(struct vmm *v, const struct kernel_image *kernel)
 {
@@ -158,10 +164,8 @@ static int run_machine(struct vmm *v, const struct kernel_image *kernel)
     if (err)
         return err == -ENOEXEC || err == -ENOMEM || err == -E2BIG ? STATUS_BAD_INPUT : STATUS_HOST;
     FILE *counts = v->options->stats_json ? report_open_json(v->options->stats_json) : NULL;
-    if (v->options->stats_json && !counts)
-        return STATUS_HOST;
-    if (start_trace(v) < 0)
-        return STATUS_HOST;
+    if ((v->options->stats_json && !counts) || start_trace(v) < 0)
+        return status_of_no_file();
     err = run_loop(v);
     v->end_ns = clock_now_ns();
     int status = report(v, check_books(v, status_of_end(v, err)), counts);
