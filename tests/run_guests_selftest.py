@@ -465,6 +465,13 @@ cat out
         self.assertIn("FAIL greeting.pv.clock pvm", out)
         self.assertTrue(out.endswith("3 passed, 3 failed, 0 skipped\n"), out)
 
+    def test_the_svm_of_this_machine_is_not_the_emulated_one(self):
+        self.keep(run_guests.machines, "local_substrate", lambda: "svm")
+        out, status = self.nested(self.WORKS_OFF % self.build, "--on", "svm", "--on", "local")
+        self.assertEqual(status, 0, out)
+        self.assertIn("PASS greeting.pv.clock svm", out)
+        self.assertIn("PASS greeting.pv.clock local", out)
+
     def test_a_result_with_files_from_elsewhere_is_not_taken(self):
         for name in ("../escaped", "/escaped", "run/../../escaped", "other/status"):
             blob = io.BytesIO()
