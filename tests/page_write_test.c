@@ -130,6 +130,27 @@ START_TEST(a_run_that_was_not_done_to_its_end_is_in_no_picture)
 }
 END_TEST
 
+/* The mean is of all of them: nothing is rounded on the way, where it would add up. */
+START_TEST(a_median_of_many_runs_is_the_mean_of_theirs)
+{
+    struct page_subject *list;
+    unsigned count;
+    for (unsigned i = 0; i < 210; i++) {
+        json_t *o = recorded("pv");
+        json_t *minor = json_object_get(json_object_get(o, "faults"), "minor");
+        json_object_set_new(minor, "median_ns", json_integer(1000 + i % 7 * 100));
+        json_object_set_new(minor, "p90_ns", json_integer(i < 105 ? 1000 : 1001));
+        write_json(o, "");
+        ck_assert_int_eq(page_data_read(&d, path), 0);
+    }
+    ck_assert_int_eq(page_subjects_make(&d, &list, &count), 0);
+    ck_assert_uint_eq(list[0].modes[0].nr_runs, 210);
+    ck_assert_double_eq_tol(list[0].modes[0].faults[FAULT_MINOR].median_ns, 1300, 1e-6);
+    ck_assert_double_eq_tol(list[0].modes[0].faults[FAULT_MINOR].p90_ns, 1000.5, 1e-6);
+    page_subjects_free(list, count);
+}
+END_TEST
+
 #define FAILED(memory)                                                                                       \
     "{\"faultvisor\":\"0\",\"exit_status\":65,\"failure\":\"no disk\",\"sweep\":{" memory                    \
     "\"policy\":\"lru\",\"mode\":\"fv\",\"program\":[\"/bin/p\"]}}\n"
@@ -192,6 +213,7 @@ int main(void)
     tcase_add_test(t, the_page_needs_nothing_from_elsewhere_and_no_script);
     tcase_add_test(t, every_picture_has_its_words);
     tcase_add_test(t, a_run_that_was_not_done_to_its_end_is_in_no_picture);
+    tcase_add_test(t, a_median_of_many_runs_is_the_mean_of_theirs);
     tcase_add_test(t, each_run_is_told_with_its_point_whether_it_was_done_or_not);
     tcase_add_test(t, a_mode_that_failed_is_told_with_what_the_others_ran);
     tcase_add_test(t, numbers_as_large_as_they_get_are_drawn);

@@ -11,7 +11,8 @@
 
 /* Of faults of one class, or of system calls, or of the timer. */
 struct page_tally {
-    uint64_t count, exits, min, max, ns, p10_ns, median_ns, p90_ns;
+    uint64_t count, exits, min, max, ns;
+    double p10_ns, median_ns, p90_ns; /* not whole numbers: they may be means */
 };
 
 struct page_run {

@@ -42,9 +42,9 @@ static void measure_exits(const struct page_tally *t, struct svg_bar *bar)
 
 static void measure_time(const struct page_tally *t, struct svg_bar *bar)
 {
-    bar->value = (double)t->median_ns / 1000;
-    bar->low = (double)t->p10_ns / 1000;
-    bar->high = (double)t->p90_ns / 1000;
+    bar->value = t->median_ns / 1000;
+    bar->low = t->p10_ns / 1000;
+    bar->high = t->p90_ns / 1000;
     bar->decimals = 1;
 }
 

@@ -34,6 +34,15 @@ static bool take_count(const json_t *o, const char *key, uint64_t *count)
     return true;
 }
 
+static bool take_time(const json_t *o, const char *key, double *ns)
+{
+    uint64_t whole;
+    if (!take_count(o, key, &whole))
+        return false;
+    *ns = (double)whole;
+    return true;
+}
+
 /* The words with blanks between. */
 static bool take_program(const json_t *words, char *to, size_t room)
 {
@@ -60,14 +69,12 @@ static bool take_tally(const json_t *o, struct page_tally *t)
                     { "exits", &t->exits },
                     { "min", &t->min },
                     { "max", &t->max },
-                    { "ns", &t->ns },
-                    { "p10_ns", &t->p10_ns },
-                    { "median_ns", &t->median_ns },
-                    { "p90_ns", &t->p90_ns } };
+                    { "ns", &t->ns } };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         if (!take_count(o, numbers[i].key, numbers[i].number))
             return false;
-    return true;
+    return take_time(o, "p10_ns", &t->p10_ns) && take_time(o, "median_ns", &t->median_ns) &&
+           take_time(o, "p90_ns", &t->p90_ns);
 }
 
 static const char *take_faults(struct page_run *r, const json_t *faults)

@@ -10,9 +10,9 @@ static void add_tally(struct page_tally *sum, const struct page_tally *t)
         return;
     double all = (double)sum->count + (double)t->count, old = (double)sum->count / all,
            new = (double)t->count / all;
-    sum->p10_ns = (uint64_t)((double)sum->p10_ns * old + (double)t->p10_ns * new);
-    sum->median_ns = (uint64_t)((double)sum->median_ns * old + (double)t->median_ns * new);
-    sum->p90_ns = (uint64_t)((double)sum->p90_ns * old + (double)t->p90_ns * new);
+    sum->p10_ns = sum->p10_ns * old + t->p10_ns * new;
+    sum->median_ns = sum->median_ns * old + t->median_ns * new;
+    sum->p90_ns = sum->p90_ns * old + t->p90_ns * new;
     sum->min = !sum->count || t->min < sum->min ? t->min : sum->min;
     sum->max = t->max > sum->max ? t->max : sum->max;
     sum->count += t->count;
