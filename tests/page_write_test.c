@@ -130,6 +130,32 @@ START_TEST(a_run_that_was_not_done_to_its_end_is_in_no_picture)
 }
 END_TEST
 
+static json_t *uncounted(void)
+{
+    json_t *o = recorded("pv"), *class, *value;
+    const char *name, *key;
+    json_object_set_new(o, "mode", json_string("hw"));
+    json_object_foreach(json_object_get(o, "faults"), name, class)
+        json_object_foreach(class, key, value)
+            if (json_is_integer(value))
+                json_integer_set(value, 0);
+    return o;
+}
+
+START_TEST(faults_that_nobody_counted_are_not_said_to_be_none)
+{
+    json_t *line = uncounted();
+    json_object_set_new(line, "sweep", json_pack("{s:s, s:s}", "memory", "2M", "mode", "hw"));
+    write_json(line, "");
+    ck_assert_int_eq(page_data_read(&d, path), 0);
+    char *text = page();
+    ck_assert_ptr_null(strstr(text, "Working set against frames"));
+    ck_assert_ptr_nonnull(strstr(text, "<td>hw</td>"));
+    ck_assert_ptr_nonnull(strstr(text, "<td>0</td><td></td><td></td><td></td><td></td><td></td><td>"));
+    free(text);
+}
+END_TEST
+
 /* The mean is of all of them: nothing is rounded on the way, where it would add up. */
 START_TEST(a_median_of_many_runs_is_the_mean_of_theirs)
 {
@@ -213,6 +239,7 @@ int main(void)
     tcase_add_test(t, the_page_needs_nothing_from_elsewhere_and_no_script);
     tcase_add_test(t, every_picture_has_its_words);
     tcase_add_test(t, a_run_that_was_not_done_to_its_end_is_in_no_picture);
+    tcase_add_test(t, faults_that_nobody_counted_are_not_said_to_be_none);
     tcase_add_test(t, a_median_of_many_runs_is_the_mean_of_theirs);
     tcase_add_test(t, each_run_is_told_with_its_point_whether_it_was_done_or_not);
     tcase_add_test(t, a_mode_that_failed_is_told_with_what_the_others_ran);

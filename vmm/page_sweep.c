@@ -147,14 +147,14 @@ static int write_plane(FILE *to, const struct page_subject *s, const struct page
     return 0;
 }
 
-/* Is this the first run of its picture? */
+/* Is this the first run of its picture? Where faults are not counted, there is none. */
 static bool opens_plane(const struct page_subject *s, unsigned run)
 {
     const struct plane p = { .mode = s->runs[run]->mode, .swap = s->runs[run]->swap };
     for (unsigned i = 0; i < run; i++)
         if (is_in_plane(&p, s->runs[i]))
             return false;
-    return s->runs[run]->of_sweep;
+    return s->runs[run]->of_sweep && page_run_counts_faults(s->runs[run]);
 }
 
 int page_write_sweep_figures(FILE *to, const struct page_subject *s)

@@ -119,11 +119,21 @@ static void write_point(FILE *to, const struct page_run *r, bool with_swap)
     fprintf(to, "<td>%lld</td>", (long long)r->status);
 }
 
-static void write_counts(FILE *to, const struct page_run *r)
+static void write_faults(FILE *to, const struct page_run *r)
 {
+    if (!page_run_counts_faults(r)) {
+        for (int i = 0; i < 1 + NR_FAULT_CLASSES; i++)
+            write_cell(to, "");
+        return;
+    }
     write_number(to, page_run_faults(r));
     for (int i = 0; i < NR_FAULT_CLASSES; i++)
         write_number(to, r->faults[i].count);
+}
+
+static void write_counts(FILE *to, const struct page_run *r)
+{
+    write_faults(to, r);
     write_number(to, r->exits);
     fprintf(to, "<td>%.0f</td>", (double)r->wall_ns / 1e6);
 }

@@ -13,7 +13,8 @@ void page_write_all_runs(FILE *to, const struct page_data *d);
 /* Pictures of one subject: exits per fault, time of a fault, where the time of the run goes. */
 void page_write_fault_figures(FILE *to, const struct page_subject *s);
 
-/* Faults over memory size, for each policy; nothing if there is no sweep. 0 or a negative errno, said. */
+/* Faults over memory size, for each policy; nothing if there is no sweep in which they are counted. 0 or a negative errno,
+ * said. */
 int page_write_sweep_figures(FILE *to, const struct page_subject *s);
 
 /* Pictures of a trace: faults over time, where the time of a fault goes. 0 or a negative errno, said: the
