@@ -27,6 +27,19 @@ START_TEST(a_run_a_comparison_a_sweep_and_a_trace_are_told_apart)
 }
 END_TEST
 
+START_TEST(a_run_whose_program_was_given_a_word_of_traces_is_a_run)
+{
+    json_t *o = recorded("pv");
+    json_object_set_new(o, "program", json_pack("[s, s]", "/bin/echo", "traceEvents"));
+    write_json(o, "");
+    ck_assert_int_eq(page_data_read(&d, path), 0);
+    ck_assert_uint_eq(d.nr_runs, 1);
+    write_file("{\"otherData\": {}, \"traceEvents\" : []}");
+    ck_assert_int_eq(page_data_read(&d, path), 0);
+    ck_assert_uint_eq(d.nr_traces, 1);
+}
+END_TEST
+
 START_TEST(of_two_lines_for_one_run_the_later_holds)
 {
     json_t *line = recorded("pv");
@@ -150,6 +163,7 @@ int main(void)
     TCase *t = tcase_create("page_data");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_run_a_comparison_a_sweep_and_a_trace_are_told_apart);
+    tcase_add_test(t, a_run_whose_program_was_given_a_word_of_traces_is_a_run);
     tcase_add_test(t, of_two_lines_for_one_run_the_later_holds);
     tcase_add_test(t, a_sweep_is_in_the_order_of_its_grid_after_other_runs);
     tcase_add_loop_test(t, other_files_are_refused_with_the_reason, 0, sizeof(refused) / sizeof(refused[0]));

@@ -127,13 +127,22 @@ static int take_lines(struct page_data *d, FILE *f, const char *path)
     return !err && number == 0 ? fail(0, "%s is empty", path) : err;
 }
 
-/* A trace is known by its first line, as run --trace writes it. */
+/* A trace is known by its first line, as run --trace writes it. The colon is of a member's name: the word by itself may be
+ * a program's argument. */
 static bool is_trace(FILE *f)
 {
-    char start[65536];
-    size_t got = fread(start, 1, sizeof(start), f);
+    static const char name[] = "\"traceEvents\"", blanks[] = " \t\r\n";
+    char start[65536 + 1];
+    const char *at = start;
+    size_t got = fread(start, 1, sizeof(start) - 1, f);
+    start[got] = '\0';
     rewind(f);
-    return memmem(start, got, "\"traceEvents\"", 13) != NULL;
+    while ((at = memmem(at, (size_t)(start + got - at), name, strlen(name)))) {
+        at += strlen(name);
+        if (at[strspn(at, blanks)] == ':')
+            return true;
+    }
+    return false;
 }
 
 static bool first_line_is_object(FILE *f)
