@@ -161,6 +161,24 @@ START_TEST(a_mode_whose_faults_nobody_sees_has_none_to_compare)
 }
 END_TEST
 
+START_TEST(times_of_two_substrates_are_not_compared)
+{
+    make_table_of_runs(1);
+    table_free(&t);
+    json_object_set_new(recorded[1], "substrate", json_string("VMX with EPT"));
+    const struct run_column columns[] = { { "pv", recorded[0] }, { "fv", recorded[1] } };
+    ck_assert_int_eq(run_table_make(&t, columns, 2), 0);
+    ck_assert_int_eq(cell("ms of the run on PVM", "in all", 0)->kind, CELL_NUMBER);
+    ck_assert_int_eq(cell("ms of the run on PVM", "in all", 1)->kind, CELL_EMPTY);
+    ck_assert_int_eq(cell("us per fault, median, on VMX with EPT", "minor", 0)->kind, CELL_EMPTY);
+    ck_assert_int_eq(cell("us per fault, median, on VMX with EPT", "minor", 1)->kind, CELL_NUMBER);
+    ck_assert_int_eq(cell("us per fault, median, on VMX with EPT", "minor", 2)->kind, CELL_EMPTY);
+    ck_assert_int_eq(cell("faults", "all", 2)->kind, CELL_NUMBER);
+    fclose(to);
+    drop_runs();
+}
+END_TEST
+
 START_TEST(a_run_that_is_missing_has_empty_cells_and_no_ratio)
 {
     make_table_of_runs(3);
@@ -232,6 +250,7 @@ int main(void)
     tcase_add_test(c, no_control_character_is_left);
     tcase_add_test(c, many_rows_stay_in_order);
     tcase_add_test(c, recorded_runs_make_the_recorded_table);
+    tcase_add_test(c, times_of_two_substrates_are_not_compared);
     tcase_add_test(c, a_run_that_is_missing_has_empty_cells_and_no_ratio);
     tcase_add_test(c, a_mode_whose_faults_nobody_sees_has_none_to_compare);
     tcase_add_test(c, what_one_mode_lacks_is_zero_there);

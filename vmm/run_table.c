@@ -13,6 +13,7 @@ struct builder {
     struct table *table;
     const struct run_column *runs;
     unsigned nr_runs;
+    const char *substrate; /* rows are of runs on this one only; NULL: of all */
     int err;
 };
 
@@ -44,6 +45,18 @@ static void set_cell(struct table_cell *c, double value, unsigned decimals)
         table_cell_set_integer(c, value < 0 ? 0 : value >= 0x1p64 ? UINT64_MAX : (uint64_t)value);
 }
 
+static const char *substrate_of(const json_t *run)
+{
+    const char *name = json_string_value(member(run, "substrate", NULL));
+    return name ? name : "?";
+}
+
+static bool number_in(const struct builder *b, unsigned column, number_fn *number, const char *name, double *value)
+{
+    const json_t *run = b->runs[column].run;
+    return (!b->substrate || !strcmp(substrate_of(run), b->substrate)) && number(run, name, value);
+}
+
 /* One row; where no run has a number, or all have zero, none. */
 static void add_row(struct builder *b, const char *section, const char *label, number_fn *number,
                     const char *name, unsigned decimals)
@@ -51,7 +64,7 @@ static void add_row(struct builder *b, const char *section, const char *label, n
     double first = 0, value;
     bool is_wanted = false;
     for (unsigned i = 0; i < b->nr_runs; i++)
-        is_wanted = is_wanted || (number(b->runs[i].run, name, &value) && value != 0);
+        is_wanted = is_wanted || (number_in(b, i, number, name, &value) && value != 0);
     if (!is_wanted || b->err)
         return;
     struct table_row *row = table_add_row(b->table, section, label);
@@ -59,9 +72,9 @@ static void add_row(struct builder *b, const char *section, const char *label, n
         b->err = -ENOMEM;
         return;
     }
-    bool has_first = number(b->runs[0].run, name, &first) && first != 0;
+    bool has_first = number_in(b, 0, number, name, &first) && first != 0;
     for (unsigned i = 0; i < b->nr_runs; i++) {
-        if (!number(b->runs[i].run, name, &value))
+        if (!number_in(b, i, number, name, &value))
             continue;
         set_cell(&row->cells[i], value, decimals);
         if (i > 0 && has_first)
@@ -235,19 +248,29 @@ static void add_disk(struct builder *b)
         add_row(b, "disk requests", rows[i].label, disk_number, rows[i].name, 0);
 }
 
-/* Times are those of a substrate, which is named with them. */
-static void add_times(struct builder *b)
+static void add_times_on(struct builder *b, const char *substrate)
 {
     char section[TABLE_NAME_BYTES];
-    const char *substrate = NULL;
-    for (unsigned i = 0; i < b->nr_runs && !substrate; i++)
-        substrate = json_string_value(member(b->runs[i].run, "substrate", NULL));
-    snprintf(section, sizeof(section), "us per fault, median, on %.30s", substrate ? substrate : "?");
+    b->substrate = substrate;
+    snprintf(section, sizeof(section), "us per fault, median, on %.30s", substrate);
     for (int i = 0; i < NR_FAULT_CLASSES; i++)
         add_row(b, section, fault_class_name(i), median_us, fault_class_name(i), 1);
-    snprintf(section, sizeof(section), "ms of the run on %.30s", substrate ? substrate : "?");
+    snprintf(section, sizeof(section), "ms of the run on %.30s", substrate);
     add_row(b, section, "to its first instruction", time_ms, "start_ns", 1);
     add_row(b, section, "in all", time_ms, "wall_ns", 1);
+    b->substrate = NULL;
+}
+
+/* Times are those of a substrate, which is named with them: runs on others have sections of their own. */
+static void add_times(struct builder *b)
+{
+    for (unsigned i = 0; i < b->nr_runs; i++) {
+        unsigned first = 0;
+        while (strcmp(substrate_of(b->runs[first].run), substrate_of(b->runs[i].run)))
+            first++;
+        if (first == i)
+            add_times_on(b, substrate_of(b->runs[i].run));
+    }
 }
 
 int run_table_make(struct table *t, const struct run_column *columns, unsigned nr_columns)
