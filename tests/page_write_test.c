@@ -103,6 +103,28 @@ START_TEST(every_picture_has_its_words)
 }
 END_TEST
 
+#define SIZES_IN_A_PICTURE 64
+
+START_TEST(sizes_for_which_a_picture_has_no_room_are_told)
+{
+    for (unsigned i = 1; i <= SIZES_IN_A_PICTURE + 3; i++) {
+        json_t *line = recorded("pv");
+        json_object_set_new(line, "memory_bytes", json_integer((json_int_t)i << 20));
+        json_object_set_new(line, "sweep", json_pack("{s:i}", "memory", (int)i));
+        write_json(line, "");
+        ck_assert_int_eq(page_data_read(&d, path), 0);
+        if (i == SIZES_IN_A_PICTURE) {
+            char *text = page();
+            ck_assert_ptr_null(strstr(text, "of other sizes"));
+            free(text);
+        }
+    }
+    char *text = page();
+    ck_assert_ptr_nonnull(strstr(text, "<p>3 more runs, of other sizes, are in the list of all runs.</p>"));
+    free(text);
+}
+END_TEST
+
 static void add_point_with_swap(const char *memory, long long bytes, const char *failure)
 {
     json_t *line = recorded("pv");
@@ -240,6 +262,7 @@ int main(void)
     tcase_add_test(t, every_picture_has_its_words);
     tcase_add_test(t, a_run_that_was_not_done_to_its_end_is_in_no_picture);
     tcase_add_test(t, faults_that_nobody_counted_are_not_said_to_be_none);
+    tcase_add_test(t, sizes_for_which_a_picture_has_no_room_are_told);
     tcase_add_test(t, a_median_of_many_runs_is_the_mean_of_theirs);
     tcase_add_test(t, each_run_is_told_with_its_point_whether_it_was_done_or_not);
     tcase_add_test(t, a_mode_that_failed_is_told_with_what_the_others_ran);

@@ -20,6 +20,7 @@ struct plane {
     const char *policies[MOST_POLICIES];
     double faults[MOST_POLICIES][MOST_SIZES]; /* mean of the repetitions */
     unsigned runs[MOST_POLICIES][MOST_SIZES]; /* 0: there is none */
+    unsigned nr_left_out;                     /* runs of sizes or policies for which there is no room */
 };
 
 static bool is_in_plane(const struct plane *p, const struct page_run *r)
@@ -51,13 +52,16 @@ static void add_policy(struct plane *p, const char *policy)
 
 static void add_faults(struct plane *p, const struct page_run *r)
 {
+    bool found = false;
     for (unsigned i = 0; i < p->nr_policies; i++)
         for (unsigned n = 0; n < p->nr_sizes; n++) {
             if (strcmp(p->policies[i], page_run_policy(r)) || p->sizes[n] != r->memory_bytes)
                 continue;
             unsigned before = p->runs[i][n]++;
             p->faults[i][n] = (p->faults[i][n] * before + (double)page_run_faults(r)) / (before + 1);
+            found = true;
         }
+    p->nr_left_out += !found;
 }
 
 static void fill_plane(struct plane *p, const struct page_subject *s)
@@ -142,6 +146,8 @@ static int write_plane(FILE *to, const struct page_subject *s, const struct page
     page_open_figure(to, caption);
     draw_plane(to, p, caption);
     write_numbers(to, p);
+    if (p->nr_left_out)
+        fprintf(to, "<p>%u more runs, of other sizes, are in the list of all runs.</p>\n", p->nr_left_out);
     page_close_figure(to);
     free(p);
     return 0;
