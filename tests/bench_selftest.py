@@ -5,7 +5,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from bench import classic, faults, host, tables  # noqa: E402
+from bench import classic, faults, host, nested, tables  # noqa: E402
 
 BARE = {kind: {"median_ns": ns, "p10_ns": ns, "p90_ns": ns}
         for kind, ns in (("page fault and root", 100), ("exception and root", 120), ("table store", 80), ("exception", 90))}
@@ -124,6 +124,14 @@ class Tables(unittest.TestCase):
     def test_text_is_aligned(self):
         self.assertEqual(tables.table(["a", "us"], [["long", "1"], ["b", "200"]], "text"),
                          "  a      us\n  long    1\n  b     200")
+
+
+class Nested(unittest.TestCase):
+    def test_exits_are_told_with_what_they_include(self):
+        modes = {mode: {name: {"exits": exits, "ns": 1000} for name in nested.NAMES} for mode, exits in (("pv", 4.0), ("hw", 0.5))}
+        text = nested.render({"on": "svm", "substrate": "SVM with NPT", "modes": modes}, "markdown")
+        self.assertIn("| cow | 4 | 0.50 | 1.0 |", text)
+        self.assertIn("with what is not in its time: the first touch of cow's pages", text)
 
 
 if __name__ == "__main__":

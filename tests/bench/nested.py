@@ -16,8 +16,12 @@ REPEAT = 3
 NOT_OF_THE_WORK = ("port", "timer", "signal", "interrupt-window")  # consoles and the timer
 
 
+NOTE = """Exits are of all that a benchmark does, and so with what is not in its time: the first touch of cow's pages, the calls and
+signals that signal and protfault are compared with, the unprotecting after prot1 and prot100, the protecting before fault and unprot100."""
+
+
 def counts_of(name):
-    """Two runs: what the longer one has more is the cost of that many operations."""
+    """Two runs: what the longer one has more is the cost of that many operations, and of what prepares them."""
     return (16, 32) if name in classic.WHOLE_AREAS else (100, 200)
 
 
@@ -93,4 +97,4 @@ def render(found, form):
     modes = list(found["modes"])
     header = ["an operation", *(f"{mode}: exits" for mode in modes), *(f"time, {mode}/{modes[-1]}" for mode in modes[:-1])]
     return (f"Emulated {found['substrate']} (scripts/nested --on {found['on']}): exits to the VMM an operation; times as ratios, which are "
-            "the emulator's.\n\n" + tables.table(header, [cells(found, name) for name in NAMES], form))
+            "the emulator's.\n\n" + tables.table(header, [cells(found, name) for name in NAMES], form) + "\n\n" + NOTE)

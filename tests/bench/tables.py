@@ -118,7 +118,8 @@ right before; goal: at most {faults.GOAL} for minor faults.""",
     "classic": """vmbench's source says what each is. native: the same binary on the host's kernel; Linux maps up to 16 pages of a cached
 file in one fault, so its pagefault, for a page, is no whole fault. pagefault-cold: the file is in no cache of the host.
 dirty: by PAGEMAP_SCAN on the host; guests have no such call, and find out by `fault`. protfault: as lmbench does, less
-what catching a signal costs; where that is more, 0 is left. The lowest and the highest of the repetitions in brackets.""",
+what catching a signal costs; where that is more, 0 is left. The lowest and the highest of the repetitions in brackets; of
+dirty, the tenths.""",
 }
 
 
