@@ -16,7 +16,7 @@ static void print_histogram(const struct tally *t, FILE *to)
     for (unsigned i = 0; i < LEDGER_HISTOGRAM && shown < MOST_SHOWN; i++)
         if (t->histogram[i]) {
             shown++;
-            wrap_item(&w, "%u with %u%s", t->histogram[i], i, --left ? "," : "");
+            wrap_item(&w, "%u with %u%s%s", t->histogram[i], i, i + 1 < LEDGER_HISTOGRAM ? "" : "+", --left ? "," : "");
         }
     if (left)
         wrap_item(&w, "...");
