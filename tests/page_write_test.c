@@ -103,6 +103,19 @@ START_TEST(every_picture_has_its_words)
 }
 END_TEST
 
+START_TEST(a_trace_without_faults_has_no_picture_of_none)
+{
+    write_file("{\"otherData\":{\"faultvisor\":\"0\",\"mode\":\"hw\",\"substrate\":\"SVM with NPT\",\"program\":[\"/bin/p\"]},"
+               "\"traceEvents\":[]}");
+    ck_assert_int_eq(page_data_read(&d, path), 0);
+    char *text = page();
+    ck_assert_ptr_nonnull(strstr(text, "/bin/p: a trace of mode hw on SVM with NPT"));
+    ck_assert_ptr_null(strstr(text, "Faults over time"));
+    ck_assert_ptr_nonnull(strstr(text, "No fault of a program made an exit."));
+    free(text);
+}
+END_TEST
+
 #define SIZES_IN_A_PICTURE 64
 
 START_TEST(sizes_for_which_a_picture_has_no_room_are_told)
@@ -262,6 +275,7 @@ int main(void)
     tcase_add_test(t, every_picture_has_its_words);
     tcase_add_test(t, a_run_that_was_not_done_to_its_end_is_in_no_picture);
     tcase_add_test(t, faults_that_nobody_counted_are_not_said_to_be_none);
+    tcase_add_test(t, a_trace_without_faults_has_no_picture_of_none);
     tcase_add_test(t, sizes_for_which_a_picture_has_no_room_are_told);
     tcase_add_test(t, a_median_of_many_runs_is_the_mean_of_theirs);
     tcase_add_test(t, each_run_is_told_with_its_point_whether_it_was_done_or_not);

@@ -81,6 +81,10 @@ static void draw_curves(FILE *to, const struct curves *curves)
                                x[class], y[class] };
         used += (size_t)snprintf(text + used, sizeof(text) - used, " %s: %zu.", names[class], c->count);
     }
+    if (!nr_lines) { /* in hw, nobody sees them */
+        fputs("<p>No fault of a program made an exit.</p>\n", to);
+        return;
+    }
     page_open_figure(to, "Faults over time: how many there were by then");
     svg_draw_lines(
         to, text,
