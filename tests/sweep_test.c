@@ -152,6 +152,8 @@ static const struct {
     { "sweep --repeat 1000 --memory 2M,3M,4M --policy clock,fifo,lru,random -- p", "12000 points" },
     { "sweep --memory 2M", "no program" },
     { "sweep --no-such-option -- p", "" },
+    { "sweep -- /bin/echo \xe9", "UTF-8" },
+    { "sweep --disk \xe9.tar -- /bin/hello", "UTF-8" },
 };
 
 START_TEST(wrong_words_are_refused_with_the_reason)

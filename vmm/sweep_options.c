@@ -146,6 +146,27 @@ static int refuse_options(const struct sweep_options *o)
     return 0;
 }
 
+static bool is_utf8(const char *word)
+{
+    json_t *s = json_string(word);
+    json_decref(s);
+    return s != NULL;
+}
+
+/* The lines are JSON, where words that are no UTF-8 would be alike; and by its words a run is known again. */
+static int refuse_words(const struct sweep_options *o)
+{
+    bool good = true;
+    for (unsigned i = 0; i < o->words.nr_words; i++)
+        good = good && is_utf8(o->words.words[i]);
+    for (int i = 0; i < o->words.nr_program; i++)
+        good = good && is_utf8(o->words.program[i]);
+    if (good)
+        return 0;
+    fail(0, "a word is not UTF-8: a sweep could not tell its runs from others");
+    return usage_error();
+}
+
 int sweep_options_parse(struct sweep_options *o, int argc, char **argv)
 {
     *o = (struct sweep_options){ .path = "-", .grid = { .repeat_first = 1, .repeat_last = 1 } };
@@ -154,6 +175,8 @@ int sweep_options_parse(struct sweep_options *o, int argc, char **argv)
         print_help();
     if (!end)
         end = refuse_options(o);
+    if (!end)
+        end = refuse_words(o);
     if (!end && !o->grid.axes[AXIS_MODE].count && !sweep_grid_set_axis(&o->grid, AXIS_MODE, "pv"))
         end = STATUS_HOST + 1;
     if (!end)
