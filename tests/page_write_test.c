@@ -165,6 +165,26 @@ START_TEST(a_run_that_was_not_done_to_its_end_is_in_no_picture)
 }
 END_TEST
 
+START_TEST(programs_that_differ_far_behind_are_two)
+{
+    struct page_subject *list;
+    unsigned count;
+    char word[PAGE_PROGRAM_BYTES + 1] = "";
+    memset(word, 'a', sizeof(word) - 1);
+    for (unsigned i = 0; i < 4; i++) {
+        json_t *line = recorded("pv"), *words = json_pack("[s, s]", word, i % 2 ? "b" : "c");
+        json_object_set(line, "program", words);
+        json_object_set_new(line, "sweep", json_pack("{s:o, s:i}", "program", words, "repeat", (int)i));
+        write_json(line, "");
+        ck_assert_int_eq(page_data_read(&d, path), 0);
+    }
+    ck_assert_int_eq(page_subjects_make(&d, &list, &count), 0);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_uint_eq(list[0].nr_runs, 2);
+    page_subjects_free(list, count);
+}
+END_TEST
+
 static json_t *uncounted(void)
 {
     json_t *o = recorded("pv"), *class, *value;
@@ -276,6 +296,7 @@ int main(void)
     tcase_add_test(t, a_run_that_was_not_done_to_its_end_is_in_no_picture);
     tcase_add_test(t, faults_that_nobody_counted_are_not_said_to_be_none);
     tcase_add_test(t, a_trace_without_faults_has_no_picture_of_none);
+    tcase_add_test(t, programs_that_differ_far_behind_are_two);
     tcase_add_test(t, sizes_for_which_a_picture_has_no_room_are_told);
     tcase_add_test(t, a_median_of_many_runs_is_the_mean_of_theirs);
     tcase_add_test(t, each_run_is_told_with_its_point_whether_it_was_done_or_not);

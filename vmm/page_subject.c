@@ -55,12 +55,19 @@ static void add_up(struct page_subject *s)
             add_to_mode(s, s->runs[i]);
 }
 
-static struct page_subject *find_subject(struct page_subject *list, unsigned *count, const char *program)
+/* The text of a program may be cut, so its words decide, where they are known. */
+static bool runs_the_same(const struct page_run *a, const struct page_run *b)
+{
+    const json_t *words = json_object_get(a->json, "program"), *others = json_object_get(b->json, "program");
+    return !strcmp(a->program, b->program) && (!words || !others || json_equal(words, others));
+}
+
+static struct page_subject *find_subject(struct page_subject *list, unsigned *count, const struct page_run *r)
 {
     for (unsigned i = 0; i < *count; i++)
-        if (!strcmp(list[i].program, program))
+        if (runs_the_same(list[i].runs[0], r))
             return &list[i];
-    list[*count] = (struct page_subject){ .program = program };
+    list[*count] = (struct page_subject){ .program = r->program };
     return &list[(*count)++];
 }
 
@@ -84,7 +91,7 @@ int page_subjects_make(const struct page_data *d, struct page_subject **list, un
     bool good = *list;
     for (unsigned i = 0; good && i < d->nr_runs; i++)
         if (page_run_is_done(&d->runs[i]))
-            good = take(find_subject(*list, count, d->runs[i].program), &d->runs[i]);
+            good = take(find_subject(*list, count, &d->runs[i]), &d->runs[i]);
     if (!good)
         return fail(ENOMEM, "cannot sort the runs");
     for (unsigned i = 0; i < *count; i++)
