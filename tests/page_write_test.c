@@ -185,6 +185,23 @@ START_TEST(programs_that_differ_far_behind_are_two)
 }
 END_TEST
 
+START_TEST(times_of_several_substrates_are_said_to_be_so)
+{
+    ck_assert_int_eq(page_data_read(&d, "tests/golden/run-pv.json"), 0);
+    char *text = page();
+    ck_assert_ptr_null(strstr(text, "on several substrates together"));
+    free(text);
+    json_t *o = recorded("pv");
+    json_object_set_new(o, "substrate", json_string("VMX with EPT"));
+    write_json(o, "");
+    ck_assert_int_eq(page_data_read(&d, path), 0);
+    text = page();
+    ck_assert_uint_eq(count_of(text, "<figcaption>Time of one fault, on several substrates together: median"), 1);
+    ck_assert_uint_eq(count_of(text, "<figcaption>Where the time of the run goes, on several substrates together"), 1);
+    free(text);
+}
+END_TEST
+
 static json_t *uncounted(void)
 {
     json_t *o = recorded("pv"), *class, *value;
@@ -297,6 +314,7 @@ int main(void)
     tcase_add_test(t, faults_that_nobody_counted_are_not_said_to_be_none);
     tcase_add_test(t, a_trace_without_faults_has_no_picture_of_none);
     tcase_add_test(t, programs_that_differ_far_behind_are_two);
+    tcase_add_test(t, times_of_several_substrates_are_said_to_be_so);
     tcase_add_test(t, sizes_for_which_a_picture_has_no_room_are_told);
     tcase_add_test(t, a_median_of_many_runs_is_the_mean_of_theirs);
     tcase_add_test(t, each_run_is_told_with_its_point_whether_it_was_done_or_not);

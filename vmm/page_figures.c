@@ -105,6 +105,14 @@ static void write_bars(FILE *to, const struct page_subject *s, measure_fn *measu
     page_close_figure(to);
 }
 
+/* A time is of a substrate: if not of one, that is in the caption. */
+static void write_times(FILE *to, const struct page_subject *s)
+{
+    write_bars(to, s, measure_time,
+               s->is_mixed ? "Time of one fault, on several substrates together: median" : "Time of one fault: median",
+               ", with the range of the middle 80\u00a0%", "microseconds");
+}
+
 /* 2. Where the time goes. */
 
 enum { PART_SYSTEM_CALLS = NR_FAULT_CLASSES, PART_TIMER, PART_PROGRAM, NR_PARTS };
@@ -157,7 +165,8 @@ static void write_time_of_run(FILE *to, const struct page_subject *s)
     const char *shown[NR_PARTS];
     for (unsigned part = 0; part < NR_PARTS; part++)
         shown[part] = is_anywhere(parts, s->nr_modes, part) ? part_names[part] : NULL;
-    page_open_figure(to, "Where the time of the run goes");
+    page_open_figure(to, s->is_mixed ? "Where the time of the run goes, on several substrates together"
+                                     : "Where the time of the run goes");
     svg_draw_stack(to, text, "ms", &(struct svg_stack){ rows, s->nr_modes, NR_PARTS, parts });
     svg_draw_legend(to, shown, NR_PARTS, LEGEND_OF_BARS);
     page_close_figure(to);
@@ -166,7 +175,6 @@ static void write_time_of_run(FILE *to, const struct page_subject *s)
 void page_write_fault_figures(FILE *to, const struct page_subject *s)
 {
     write_bars(to, s, measure_exits, "Exits per fault: mean", ", with the range from least to most", "exits");
-    write_bars(to, s, measure_time, "Time of one fault: median", ", with the range of the middle 80\u00a0%",
-               "microseconds");
+    write_times(to, s);
     write_time_of_run(to, s);
 }

@@ -50,9 +50,14 @@ static void add_to_mode(struct page_subject *s, const struct page_run *r)
 static void add_up(struct page_subject *s)
 {
     bool only_sweep = s->nr_of_sweep == s->nr_runs;
-    for (unsigned i = 0; i < s->nr_runs; i++)
-        if (only_sweep || !s->runs[i]->of_sweep)
-            add_to_mode(s, s->runs[i]);
+    for (unsigned i = 0; i < s->nr_runs; i++) {
+        const struct page_run *r = s->runs[i];
+        if (r->of_sweep && !only_sweep)
+            continue;
+        add_to_mode(s, r);
+        s->substrate = s->substrate ? s->substrate : r->substrate;
+        s->is_mixed |= strcmp(s->substrate, r->substrate) != 0;
+    }
 }
 
 /* The text of a program may be cut, so its words decide, where they are known. */

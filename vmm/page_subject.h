@@ -21,6 +21,8 @@ struct page_subject {
     struct subject_mode modes[SUBJECT_MOST_MODES]; /* in the order of the files; of the runs that are no
                                                       sweep, if there are any */
     unsigned nr_modes;
+    const char *substrate; /* of the first run that is in the sums */
+    bool is_mixed;         /* there are runs on others in them */
 };
 
 /* A list of the subjects, in the order of the files. 0 or -ENOMEM, said. Free it with page_subjects_free. */
