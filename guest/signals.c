@@ -52,12 +52,15 @@ static bool is_ignored_by_default(int signal)
     }
 }
 
-bool signal_is_ignored(struct signal_state *s, int signal)
+bool signal_does_nothing(struct signal_state *s, int signal)
 {
     uint64_t handler = signal_action_of(s, signal)->handler;
-    if (s->blocked & signal_bit(signal))
-        return false;
     return handler == SIGNAL_IGNORE || (handler == SIGNAL_DEFAULT && is_ignored_by_default(signal));
+}
+
+bool signal_is_ignored(struct signal_state *s, int signal)
+{
+    return !(s->blocked & signal_bit(signal)) && signal_does_nothing(s, signal);
 }
 
 void signal_drop_ignored(struct signal_state *s)

@@ -117,7 +117,8 @@ void signal_set_blocked(struct signal_state *s, signal_set blocked);
 signal_set signal_deliverable(const struct signal_state *s);
 /* Forget those that may be delivered and would do nothing. */
 void signal_drop_ignored(struct signal_state *s);
-/* Would it do nothing, and is not blocked either? */
+/* Does its action do nothing? And: is it not blocked either, so that there is nothing to wait for? */
+bool signal_does_nothing(struct signal_state *s, int signal);
 bool signal_is_ignored(struct signal_state *s, int signal);
 /* May children that end vanish, since nobody asks for them? (If a handler is there, it is told all the same.)
  */

@@ -27,7 +27,7 @@ int64_t sys_rt_sigaction(struct process *p, const uint64_t args[])
     if (!args[1])
         return 0;
     *signal_action_of(s, signal) = new;
-    if (signal_is_ignored(s, signal))
+    if (signal_does_nothing(s, signal)) /* what pends is forgotten, blocked or not (POSIX, 2.4.3) */
         s->pending &= ~signal_bit(signal);
     return 0;
 }

@@ -300,6 +300,21 @@ START_TEST(a_blocked_signal_waits)
 }
 END_TEST
 
+START_TEST(what_pends_is_forgotten_once_nobody_wants_it)
+{
+    const int signal = _i ? SIGNAL_CHLD : USR1;
+    boot();
+    act(signal, HANDLER, 0, 0);
+    block(signal_bit(signal));
+    raise_signal(signal);
+    act(signal, _i ? SIGNAL_DEFAULT : SIGNAL_IGNORE, 0, 0);
+    ck_assert_uint_eq(current_process->signals.pending, 0);
+    act(signal, HANDLER, 0, 0);
+    block(0);
+    ck_assert_uint_ne(regs()->rip, HANDLER);
+}
+END_TEST
+
 START_TEST(two_signals_at_once_stack_their_handlers)
 {
     boot();
@@ -427,6 +442,7 @@ int main(void)
     tcase_add_loop_test(t, a_handler_of_faults_that_is_nowhere_ends_at_once, 0, 5);
     tcase_add_loop_test(t, a_return_to_other_segments_is_refused, 0, 4);
     tcase_add_test(t, a_blocked_signal_waits);
+    tcase_add_loop_test(t, what_pends_is_forgotten_once_nobody_wants_it, 0, 2);
     tcase_add_test(t, two_signals_at_once_stack_their_handlers);
     tcase_add_test(t, the_other_stack_is_used_once);
     tcase_add_loop_test(t, a_wait_that_a_handler_interrupts_starts_again_if_that_was_asked, 0, 2);
