@@ -195,12 +195,21 @@ static void handle(struct process *p, int signal)
     signal_set_blocked(s, s->blocked | a.mask | (a.flags & SIGNAL_FLAG_NODEFER ? 0 : signal_bit(signal)));
 }
 
+/* As on Linux, those of exceptions come first: the frame of one is to tell of the instruction that raised it,
+ * not of another's handler. */
+static int first_of(signal_set waiting)
+{
+    const signal_set exceptions = signal_bit(SIGNAL_ILL) | signal_bit(SIGNAL_TRAP) | signal_bit(SIGNAL_BUS) |
+                                  signal_bit(SIGNAL_FPE) | signal_bit(SIGNAL_SEGV);
+    return __builtin_ctzll(waiting & exceptions ? waiting & exceptions : waiting) + 1;
+}
+
 void signal_deliver(struct process *p)
 {
     struct signal_state *s = &p->signals;
     signal_set waiting;
     while ((waiting = signal_deliverable(s))) {
-        int signal = __builtin_ctzll(waiting) + 1;
+        int signal = first_of(waiting);
         s->pending &= ~signal_bit(signal);
         if (signal_is_ignored(s, signal))
             continue;

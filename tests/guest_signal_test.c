@@ -334,6 +334,23 @@ START_TEST(two_signals_at_once_stack_their_handlers)
 }
 END_TEST
 
+START_TEST(an_exception_is_handled_where_it_was_raised)
+{
+    boot();
+    act(SIGNAL_SEGV, HANDLER, 0, 0);
+    act(SIGNAL_HUP, HANDLER + 16, 0, 0);
+    block(signal_bit(SIGNAL_SEGV) | signal_bit(SIGNAL_HUP));
+    raise_signal(SIGNAL_HUP);
+    raise_signal(SIGNAL_SEGV);
+    uint64_t rip = regs()->rip;
+    block(0);
+    ck_assert_uint_eq(regs()->rip, HANDLER + 16);
+    sigreturn();
+    ck_assert_uint_eq(regs()->rip, HANDLER);
+    ck_assert_uint_eq(frame().context.registers.rip, rip);
+}
+END_TEST
+
 START_TEST(the_other_stack_is_used_once)
 {
     boot();
@@ -444,6 +461,7 @@ int main(void)
     tcase_add_test(t, a_blocked_signal_waits);
     tcase_add_loop_test(t, what_pends_is_forgotten_once_nobody_wants_it, 0, 2);
     tcase_add_test(t, two_signals_at_once_stack_their_handlers);
+    tcase_add_test(t, an_exception_is_handled_where_it_was_raised);
     tcase_add_test(t, the_other_stack_is_used_once);
     tcase_add_loop_test(t, a_wait_that_a_handler_interrupts_starts_again_if_that_was_asked, 0, 2);
     tcase_add_test(t, a_signal_that_nobody_wants_interrupts_nothing);
