@@ -64,6 +64,12 @@ bool space_has_hole(const struct space *s, gva_t start, gva_t end)
     return start < end;
 }
 
+bool space_is_free(const struct space *s, gva_t start, gva_t end)
+{
+    const struct region_node *n = regions_after(s, start);
+    return !n || n->r.start >= end;
+}
+
 /* Does [start, end) leave something of a region on both sides? Only then unmapping makes one more. */
 static bool is_inside_a_region(const struct space *s, gva_t start, gva_t end)
 {

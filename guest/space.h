@@ -57,6 +57,7 @@ int space_protect(struct space *s, gva_t start, gva_t end, unsigned rights);
 /* The pages of [start, end) as if never touched; regions stay. 0; -ENOMEM if there is a hole, beside which it is done. */
 int space_discard(struct space *s, gva_t start, gva_t end);
 bool space_has_hole(const struct space *s, gva_t start, gva_t end);
+bool space_is_free(const struct space *s, gva_t start, gva_t end); /* nothing but a hole */
 /* The region that holds the address, or NULL. Valid until the next change. */
 const struct region *space_region(const struct space *s, gva_t address);
 /* The highest gap of so many bytes below the mmap area's top; 0 if none. */

@@ -60,7 +60,7 @@ int64_t sys_mmap(struct process *p, const uint64_t args[])
 {
     gva_t end;
     struct region r = { .kind = REGION_ANONYMOUS, .rights = rights_of(args[2]) };
-    bool fixed = args[3] & MAP_FIXED;
+    bool fixed = args[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE);
     if (args[1] == 0 || !is_known_sharing(args[3]) || !is_known_protection(args[2]))
         return -EINVAL;
     int error = make_range(fixed ? args[0] : 0, args[1], &end);
@@ -72,6 +72,8 @@ int64_t sys_mmap(struct process *p, const uint64_t args[])
     if (!fixed && !r.start)
         return -ENOMEM;
     r.end = r.start + page_round_up(args[1]);
+    if ((args[3] & MAP_FIXED_NOREPLACE) && !space_is_free(p->space, r.start, r.end))
+        return -EEXIST;
     error = space_map(p->space, &r);
     return error ? error : (int64_t)r.start;
 }

@@ -3,6 +3,7 @@
 #include <asm/unistd.h>
 #include <check.h>
 #include <linux/auxvec.h>
+#include <linux/mman.h>
 #include "guest_audit.h"
 #include "guest_boot.h"
 #include "kernel.h"
@@ -233,6 +234,23 @@ static uint64_t strange(void)
 
 /* Whatever a program passes, the kernel survives, and its books agree. What ends the one program there is
  * tried by others. */
+START_TEST(a_mapping_that_shall_replace_none_is_where_it_was_asked_for)
+{
+    const uint64_t flags = 0x22 | MAP_FIXED_NOREPLACE;
+    const gva_t at = 0x10000000;
+    boot();
+    ck_assert_uint_eq((gva_t)fake_call(__NR_mmap, at, 2 * PAGE_SIZE, 3, flags, ~0ull, 0), at);
+    fake_store(at + PAGE_SIZE, "x", 1);
+    ck_assert_int_eq((int)fake_call(__NR_mmap, at - PAGE_SIZE, 2 * PAGE_SIZE, 3, flags, ~0ull, 0), -EEXIST);
+    ck_assert_int_eq((int)fake_call(__NR_mmap, at + PAGE_SIZE, PAGE_SIZE, 3, flags | 0x10, ~0ull, 0), -EEXIST);
+    ck_assert_int_eq((int)fake_call(__NR_mmap, at + 1, PAGE_SIZE, 3, flags, ~0ull, 0), -EINVAL);
+    ck_assert_uint_eq((uint8_t)load(at + PAGE_SIZE), 'x');
+    ck_assert_uint_eq((gva_t)fake_call(__NR_mmap, at - PAGE_SIZE, PAGE_SIZE, 3, flags, ~0ull, 0),
+                      at - PAGE_SIZE);
+    ck_assert_uint_eq(guest_audit(), 0);
+}
+END_TEST
+
 START_TEST(no_argument_is_too_strange)
 {
     static const uint64_t left_out[] = { __NR_exit,           __NR_exit_group,    __NR_rt_sigreturn,
@@ -270,6 +288,7 @@ int main(void)
     tcase_add_loop_test(t, a_system_call_that_finds_no_memory_kills, 0, 4);
     tcase_add_test(t, what_is_not_implemented_is_named_once);
     tcase_add_test(t, a_write_is_as_long_as_the_kernel_has_room);
+    tcase_add_test(t, a_mapping_that_shall_replace_none_is_where_it_was_asked_for);
     tcase_add_test(t, no_argument_is_too_strange);
 
     Suite *s = suite_create("guest program");
