@@ -71,7 +71,7 @@ static void add_notes(struct compare *c, struct table *t)
         } else {
             compare_two(c, t, first, i);
         }
-        if (!child_result_failed(r) && !strcmp(mode, mode_hw.name))
+        if (!child_result_failed(r) && !mode_counts_faults(mode))
             table_add_note(t, "%s: page faults make no exits that could be counted.", mode);
     }
 }

@@ -176,6 +176,11 @@ static void hw_stop(struct vmm *v)
     v->mode_data = NULL;
 }
 
+bool mode_counts_faults(const char *name)
+{
+    return strcmp(name, mode_hw.name) != 0;
+}
+
 const struct mode mode_hw = {
     .name = "hw",
     .is_bare = true,

@@ -83,10 +83,20 @@ static uint64_t *work_at(const struct monitor *mon, uint64_t offset)
     return (void *)(monitor_page(mon, PAGE_WORK + offset / PAGE_SIZE) + offset % PAGE_SIZE);
 }
 
+/* A store of the list is a place, as the monitor sees memory, and an entry. */
+static uint64_t *store_at(const struct monitor *mon, unsigned i)
+{
+    return work_at(mon, i * 16);
+}
+
+static maddr_t place_of_store(const struct monitor *mon, unsigned i)
+{
+    return *store_at(mon, i) - mon->base - DIRECT_MAP;
+}
+
 static void push_store(struct monitor *mon, maddr_t at)
 {
-    *work_at(mon, mon->nr_stores * 16) = mon->base + DIRECT_MAP + at;
-    mon->nr_stores++;
+    *store_at(mon, mon->nr_stores++) = mon->base + DIRECT_MAP + at;
 }
 
 /* Just before the monitor makes the stores: what it makes is what memory has, and so changes nothing that the VMM sees. That may be
@@ -94,8 +104,7 @@ static void push_store(struct monitor *mon, maddr_t at)
 static void fill_list(const struct monitor *mon)
 {
     for (unsigned i = 0; i < mon->nr_stores; i++)
-        *work_at(mon, i * 16 + 8) =
-            *(const uint64_t *)machine_at(mon->machine, *work_at(mon, i * 16) - mon->base - DIRECT_MAP);
+        store_at(mon, i)[1] = *(const uint64_t *)machine_at(mon->machine, place_of_store(mon, i));
 }
 
 /* May a store to this place be waiting? A later one must then wait behind it. The backlog, which may be a hundred times as
@@ -105,7 +114,7 @@ static bool store_may_be_pending(const struct monitor *mon, maddr_t at)
     if (mon->backlog.nr)
         return true;
     for (unsigned i = 0; i < mon->nr_stores; i++)
-        if (*work_at(mon, i * 16) == mon->base + DIRECT_MAP + at)
+        if (place_of_store(mon, i) == at)
             return true;
     return false;
 }
@@ -269,8 +278,8 @@ static void write_stack(struct monitor *mon, const struct cpu_regs *g)
 static void write_left(struct monitor *mon)
 {
     assert(mon->root_pending);
-    *work_at(mon, mon->nr_stores * 16) = mon->base + DIRECT_MAP + mon->left.at;
-    *work_at(mon, mon->nr_stores * 16 + 8) = mon->left.entry;
+    store_at(mon, mon->nr_stores)[0] = mon->base + DIRECT_MAP + mon->left.at;
+    store_at(mon, mon->nr_stores)[1] = mon->left.entry;
 }
 
 /* The monitor reads the addresses to flush right behind the stores. */

@@ -55,9 +55,6 @@ bool page_run_is_done(const struct page_run *r);
 /* The policy as it is shown: "default" where none was asked for. */
 const char *page_run_policy(const struct page_run *r);
 
-/* Are its faults counted? Where they do not exit (hw), nobody sees them, and zero is no count. */
-bool page_run_counts_faults(const struct page_run *r);
-
 /* All faults of a run. */
 uint64_t page_run_faults(const struct page_run *r);
 

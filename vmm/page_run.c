@@ -3,7 +3,6 @@
 #include <string.h>
 #include "vmm/page_data.h"
 #include "vmm/size.h"
-#include "vmm/vmm.h"
 
 /* Copy as much as there is room for, up to the end of a UTF-8 character. */
 static void copy_text(char *to, size_t room, const char *text)
@@ -153,11 +152,6 @@ bool page_run_is_done(const struct page_run *r)
 const char *page_run_policy(const struct page_run *r)
 {
     return r->policy[0] ? r->policy : "default";
-}
-
-bool page_run_counts_faults(const struct page_run *r)
-{
-    return strcmp(r->mode, mode_hw.name) != 0;
 }
 
 uint64_t page_run_faults(const struct page_run *r)

@@ -8,6 +8,7 @@
 #include "vmm/page_write.h"
 #include "vmm/size.h"
 #include "vmm/svg.h"
+#include "vmm/vmm.h"
 
 #define MOST_SIZES    64
 #define MOST_POLICIES SVG_MAX_SERIES
@@ -160,7 +161,7 @@ static bool opens_plane(const struct page_subject *s, unsigned run)
     for (unsigned i = 0; i < run; i++)
         if (is_in_plane(&p, s->runs[i]))
             return false;
-    return s->runs[run]->of_sweep && page_run_counts_faults(s->runs[run]);
+    return s->runs[run]->of_sweep && mode_counts_faults(s->runs[run]->mode);
 }
 
 int page_write_sweep_figures(FILE *to, const struct page_subject *s)

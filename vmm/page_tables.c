@@ -5,6 +5,7 @@
 #include "vmm/page_write.h"
 #include "vmm/run_table.h"
 #include "vmm/size.h"
+#include "vmm/vmm.h"
 
 #define MOST_COLUMNS 4
 
@@ -121,7 +122,7 @@ static void write_point(FILE *to, const struct page_run *r, bool with_swap)
 
 static void write_faults(FILE *to, const struct page_run *r)
 {
-    if (!page_run_counts_faults(r)) {
+    if (!mode_counts_faults(r->mode)) {
         for (int i = 0; i < 1 + NR_FAULT_CLASSES; i++)
             write_cell(to, "");
         return;

@@ -110,7 +110,7 @@ static const json_t *class_member(const json_t *run, const char *class, const ch
 static bool fault_count(const json_t *run, const char *class, double *value)
 {
     const char *mode = json_string_value(member(run, "mode", NULL));
-    return mode && strcmp(mode, mode_hw.name) && number_of(class_member(run, class, "count"), value);
+    return mode && mode_counts_faults(mode) && number_of(class_member(run, class, "count"), value);
 }
 
 static bool all_faults(const json_t *run, const char *name, double *value)

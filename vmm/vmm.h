@@ -89,3 +89,6 @@ void run_kick(struct vmm *v);
 void run_interrupt(struct vmm *v, unsigned vector);
 
 extern const struct mode mode_pv, mode_fv, mode_hw;
+
+/* Are faults counted in the mode of that name? In hw they do not exit, so nobody sees them, and zero is no count. */
+bool mode_counts_faults(const char *name);
