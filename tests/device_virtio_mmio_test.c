@@ -11,6 +11,7 @@
 #include "vmm/device_virtio_block.h"
 #include "vmm/disk.h"
 #include "tests/run_suite.h"
+#include "tests/scratch_file.h"
 
 #define MEMORY_BYTES 0x10000
 #define DESC         0x1000
@@ -40,14 +41,11 @@ static void *guest(void *ctx, gpa_t gpa, uint64_t bytes, bool write)
 
 static void set_up(void)
 {
-    char path[] = "/tmp/device_virtio_mmio_test.XXXXXX";
-    char sector[512];
-    int fd = mkstemp(path);
+    char sectors[5 * 512];
 
-    memset(sector, 0x2f, sizeof(sector));
-    for (unsigned i = 0; i < 5; i++)
-        ck_assert_int_eq(write(fd, sector, sizeof(sector)), sizeof(sector));
-    close(fd);
+    memset(sectors, 0x2f, sizeof(sectors));
+    make_file();
+    write_bytes(sectors, sizeof(sectors));
     ck_assert_int_eq(disk_open_archive(&archive, path), 0);
     unlink(path);
     ck_assert_int_eq(disk_open_swap(&swap, "64K"), 0);

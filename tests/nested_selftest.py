@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import unittest
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -15,27 +14,9 @@ sys.path.insert(0, os.path.join(REPO, "scripts", "nested.d"))
 
 import archive  # noqa: E402
 import emulator  # noqa: E402
+from in_folder import InFolder  # noqa: E402
 import payload  # noqa: E402
 import watch  # noqa: E402
-
-
-class InFolder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-
-    def path(self, *parts):
-        return os.path.join(self.folder, *parts)
-
-    def read(self, *parts):
-        with open(self.path(*parts), "rb") as f:
-            return f.read()
-
-    def write(self, name, data):
-        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
-        with open(self.path(name), "wb") as f:
-            f.write(data)
 
 
 def packed(**files):
@@ -61,7 +42,7 @@ class Reports(InFolder):
     def test_files_and_status_are_taken(self):
         report = self.report(b"files\n", packed(a=b"one"), bytes(3), b"files\n", packed(in__b=b"two"), b"exit 7\n")
         self.assertEqual((report.ready, report.status), (True, 7))
-        self.assertEqual((self.read("out/a"), self.read("out/in/b")), (b"one", b"two"))
+        self.assertEqual((self.read_bytes("out/a"), self.read_bytes("out/in/b")), (b"one", b"two"))
 
     def test_a_report_that_ends_anywhere_is_a_death(self):
         whole = b"files\n" + packed(a=b"x" * 100, in__b=b"y")
@@ -87,7 +68,7 @@ class Reports(InFolder):
 
     def test_a_dot_asks_for_all_below_it(self):
         self.report(b"files\n", packed(**{".__some__thing": b"x"}), b"exit 0\n", gets=(".",))
-        self.assertEqual(self.read("out/some/thing"), b"x")
+        self.assertEqual(self.read_bytes("out/some/thing"), b"x")
 
     def test_files_elsewhere_are_refused(self):
         os.makedirs(self.path("out"))
@@ -107,7 +88,7 @@ class Reports(InFolder):
         self.assertEqual(self.report(b"files\n", blob, b"exit 0\n").status, 0)
         for name, data in (("first", b"some bytes"), ("second", b"some bytes"), ("third", b"some bytes"),
                            ("empty", b""), ("void", b"")):
-            self.assertEqual(self.read("out/in", name), data, name)
+            self.assertEqual(self.read_bytes("out/in", name), data, name)
 
 
 class Watching(InFolder):
@@ -130,7 +111,7 @@ class Payload(InFolder):
             f.write(b"x")
         os.symlink(b"caf\xe9", os.fsencode(self.path("in")) + b"/link")
         payload.write(self.path("run.cpio"), "svm", ["cat", "caf\udce9"], ["caf\udce9"], [(self.path("in"), "/job/in")], "/none")
-        blob = self.read("run.cpio")
+        blob = self.read_bytes("run.cpio")
         self.assertIn(b"job/in/caf\xe9\0", blob)
         self.assertTrue(re.search(rb"exec cat '?caf\xe9'?\n", blob))
 

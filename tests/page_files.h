@@ -33,7 +33,8 @@ static inline json_t *recorded(const char *mode)
     return o;
 }
 
-static inline void write_json(json_t *o, const char *more)
+/* Takes o over; more is what else is in the file. */
+static inline void read_json(json_t *o, const char *more)
 {
     char *text = json_dumps(o, JSON_COMPACT), *all;
     ck_assert_int_ge(asprintf(&all, "%s\n%s", text, more), 0);
@@ -41,4 +42,13 @@ static inline void write_json(json_t *o, const char *more)
     free(text);
     free(all);
     json_decref(o);
+    ck_assert_int_eq(page_data_read(&d, path), 0);
+}
+
+/* Of a mode that failed and one that did not. */
+static inline void read_comparison(void)
+{
+    json_t *failed = json_pack("{s:s, s:i, s:s, s:n}", "mode", "hw", "status", 69, "failure", "none", "run");
+    json_t *good = json_pack("{s:s, s:i, s:o}", "mode", "fv", "status", 0, "run", recorded("fv"));
+    read_json(json_pack("{s:s, s:[o, o]}", "faultvisor", "0", "compare", failed, good), "");
 }

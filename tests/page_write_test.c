@@ -42,15 +42,13 @@ static json_t *evil_run(void)
 
 START_TEST(nothing_in_a_file_becomes_markup)
 {
-    write_json(evil_run(), "");
-    ck_assert_int_eq(page_data_read(&d, path), 0);
+    read_json(evil_run(), "");
     json_t *line = evil_run();
     json_object_set_new(line, "sweep",
                         json_pack("{s:s, s:s, s:s}", "memory", EVIL, "swap", EVIL, "policy", EVIL));
-    write_json(
+    read_json(
         line,
         "{\"faultvisor\":\"0\",\"exit_status\":65,\"failure\":\"<script>\",\"sweep\":{\"mode\":\"<u>\"}}\n");
-    ck_assert_int_eq(page_data_read(&d, path), 0);
     char *text = page();
     ck_assert_ptr_null(strstr(text, "<script"));
     ck_assert_ptr_null(strstr(text, "<img"));
@@ -124,8 +122,7 @@ START_TEST(sizes_for_which_a_picture_has_no_room_are_told)
         json_t *line = recorded("pv");
         json_object_set_new(line, "memory_bytes", json_integer((json_int_t)i << 20));
         json_object_set_new(line, "sweep", json_pack("{s:i}", "memory", (int)i));
-        write_json(line, "");
-        ck_assert_int_eq(page_data_read(&d, path), 0);
+        read_json(line, "");
         if (i == SIZES_IN_A_PICTURE) {
             char *text = page();
             ck_assert_ptr_null(strstr(text, "of other sizes"));
@@ -145,8 +142,7 @@ static void add_point_with_swap(const char *memory, long long bytes, const char 
     json_object_set_new(line, "sweep", json_pack("{s:s, s:s}", "memory", memory, "swap", "9M"));
     if (failure)
         json_object_set_new(line, "failure", json_string(failure));
-    write_json(line, "");
-    ck_assert_int_eq(page_data_read(&d, path), 0);
+    read_json(line, "");
 }
 
 START_TEST(a_run_that_was_not_done_to_its_end_is_in_no_picture)
@@ -175,8 +171,7 @@ START_TEST(programs_that_differ_far_behind_are_two)
         json_t *line = recorded("pv"), *words = json_pack("[s, s]", word, i % 2 ? "b" : "c");
         json_object_set(line, "program", words);
         json_object_set_new(line, "sweep", json_pack("{s:o, s:i}", "program", words, "repeat", (int)i));
-        write_json(line, "");
-        ck_assert_int_eq(page_data_read(&d, path), 0);
+        read_json(line, "");
     }
     ck_assert_int_eq(page_subjects_make(&d, &list, &count), 0);
     ck_assert_uint_eq(count, 2);
@@ -193,8 +188,7 @@ START_TEST(times_of_several_substrates_are_said_to_be_so)
     free(text);
     json_t *o = recorded("pv");
     json_object_set_new(o, "substrate", json_string("VMX with EPT"));
-    write_json(o, "");
-    ck_assert_int_eq(page_data_read(&d, path), 0);
+    read_json(o, "");
     text = page();
     ck_assert_uint_eq(count_of(text, "<figcaption>Time of one fault, on several substrates together: median"), 1);
     ck_assert_uint_eq(count_of(text, "<figcaption>Where the time of the run goes, on several substrates together"), 1);
@@ -218,8 +212,7 @@ START_TEST(faults_that_nobody_counted_are_not_said_to_be_none)
 {
     json_t *line = uncounted();
     json_object_set_new(line, "sweep", json_pack("{s:s, s:s}", "memory", "2M", "mode", "hw"));
-    write_json(line, "");
-    ck_assert_int_eq(page_data_read(&d, path), 0);
+    read_json(line, "");
     char *text = page();
     ck_assert_ptr_null(strstr(text, "Working set against frames"));
     ck_assert_ptr_nonnull(strstr(text, "<td>hw</td>"));
@@ -238,8 +231,7 @@ START_TEST(a_median_of_many_runs_is_the_mean_of_theirs)
         json_t *minor = json_object_get(json_object_get(o, "faults"), "minor");
         json_object_set_new(minor, "median_ns", json_integer(1000 + i % 7 * 100));
         json_object_set_new(minor, "p90_ns", json_integer(i < 105 ? 1000 : 1001));
-        write_json(o, "");
-        ck_assert_int_eq(page_data_read(&d, path), 0);
+        read_json(o, "");
     }
     ck_assert_int_eq(page_subjects_make(&d, &list, &count), 0);
     ck_assert_uint_eq(list[0].modes[0].nr_runs, 210);
@@ -271,10 +263,7 @@ END_TEST
 
 START_TEST(a_mode_that_failed_is_told_with_what_the_others_ran)
 {
-    json_t *failed = json_pack("{s:s, s:i, s:s, s:n}", "mode", "hw", "status", 69, "failure", "none", "run");
-    json_t *good = json_pack("{s:s, s:i, s:o}", "mode", "fv", "status", 0, "run", recorded("fv"));
-    write_json(json_pack("{s:s, s:[o, o]}", "faultvisor", "0", "compare", failed, good), "");
-    ck_assert_int_eq(page_data_read(&d, path), 0);
+    read_comparison();
     ck_assert_str_eq(d.runs[0].program, d.runs[1].program);
     ck_assert_uint_eq(d.runs[0].memory_bytes, d.runs[1].memory_bytes);
     char *text = page();
@@ -293,8 +282,7 @@ START_TEST(numbers_as_large_as_they_get_are_drawn)
     json_object_set_new(o, "memory_bytes", json_integer(INT64_MAX));
     json_object_set_new(o, "wall_ns", json_integer(INT64_MAX));
     json_object_set_new(o, "sweep", json_pack("{s:s}", "memory", "8E"));
-    write_json(o, "");
-    ck_assert_int_eq(page_data_read(&d, path), 0);
+    read_json(o, "");
     char *text = page();
     ck_assert_ptr_null(strstr(text, "\"nan"));
     ck_assert_ptr_null(strstr(text, "\"inf"));

@@ -16,8 +16,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import unittest
+
+from in_folder import InFolder
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -66,11 +67,10 @@ STATS = {
 }
 
 
-class RunGuests(unittest.TestCase):
+class RunGuests(InFolder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.build = folder.name
+        super().setUp()
+        self.build = self.folder
         self.stats = copy.deepcopy(STATS)
         self.write("faultvisor", FAKE, 0o755)
         self.write("sample-root/bin/hello", '#!/bin/sh\necho "hello $1"\nexit 3\n', 0o755)
@@ -83,17 +83,6 @@ class RunGuests(unittest.TestCase):
     def keep(self, module, name, value):
         self.addCleanup(setattr, module, name, getattr(module, name))
         setattr(module, name, value)
-
-    def write(self, name, text, mode=0o644):
-        path = os.path.join(self.build, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
-        os.chmod(path, mode)
-
-    def read(self, name):
-        with open(os.path.join(self.build, name), encoding="utf-8") as f:
-            return f.read()
 
     def run_guests(self, stanza="", *arguments, config=None):
         """Run one stanza, or a whole configuration. What was printed, and the status."""

@@ -16,8 +16,13 @@ static inline void make_file(void)
     close(fd);
 }
 
-static inline void write_file(const char *text)
+static inline void write_bytes(const void *bytes, size_t count)
 {
     FILE *f = fopen(path, "w");
-    ck_assert(f && fputs(text, f) != EOF && fclose(f) == 0);
+    ck_assert(f && fwrite(bytes, 1, count, f) == count && fclose(f) == 0);
+}
+
+static inline void write_file(const char *text)
+{
+    write_bytes(text, strlen(text));
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "vmm/trace_diagram.h"
 #include "tests/said.h"
+#include "tests/scratch_file.h"
 
 static struct trace_story stories[NR_TRACE_CLASSES];
 static struct diagram diagrams[NR_TRACE_CLASSES];
@@ -40,9 +41,9 @@ static void teardown(void)
     error_sink = NULL;
 }
 
-static void compare(char *text, const char *path)
+static void compare(char *text, const char *file)
 {
-    char *golden = golden_read(path);
+    char *golden = golden_read(file);
     ck_assert_str_eq(text, golden);
     free(golden);
     free(text);
@@ -193,8 +194,7 @@ static void check_xml(const char *text)
 
 START_TEST(the_picture_is_well_formed)
 {
-    char path[] = "/tmp/trace-test-XXXXXX";
-    close(mkstemp(path));
+    make_file();
     pick_all(_i);
     build_diagrams(_i);
     strcpy(diagrams[0].title, "\"<&>\"");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "vmm/json_stream.h"
 #include "tests/said.h"
+#include "tests/scratch_file.h"
 
 #define HEAD "{\"otherData\":{\"faultvisor\":\"1\",\"mode\":\"pv\"},\"traceEvents\":["
 #define FAULT1                                                                                               \
@@ -59,19 +60,12 @@ static const struct {
     { HEAD "{\"cat\":\"\xff\"}]}", "unable to decode byte 0xff" },
 };
 
-static char *file_of(const char *text, size_t length)
-{
-    static char path[32];
-    strcpy(path, "/tmp/trace-test-XXXXXX");
-    int fd = mkstemp(path);
-    ck_assert_int_eq(write(fd, text, length), (ssize_t)length);
-    close(fd);
-    return path;
-}
-
-static int list_file(const char *path)
+/* Of a file of these bytes. */
+static int list_faults(const char *text, size_t length)
 {
     struct trace_faults faults;
+    make_file();
+    write_bytes(text, length);
     keep_what_is_said();
     int err = trace_list_faults(path, &origin, &faults);
     free(faults.list);
@@ -81,7 +75,7 @@ static int list_file(const char *path)
 
 START_TEST(a_broken_file_is_refused_with_the_reason)
 {
-    ck_assert_int_lt(list_file(file_of(broken[_i].text, strlen(broken[_i].text))), 0);
+    ck_assert_int_lt(list_faults(broken[_i].text, strlen(broken[_i].text)), 0);
     ck_assert_msg(strstr(said, broken[_i].reason) != NULL, "%s: %s", broken[_i].text, said);
     ck_assert_ptr_nonnull(strstr(said, ", line 1: "));
 }
@@ -92,8 +86,8 @@ START_TEST(a_file_cut_off_anywhere_is_refused)
     char *text = golden_read(RECORDED);
     size_t whole = strlen(text) - 1;
     for (size_t length = 0; length < whole; length += length < 300 || length > whole - 300 ? 1 : 97)
-        ck_assert_msg(list_file(file_of(text, length)) < 0, "%zu bytes", length);
-    ck_assert_int_eq(list_file(file_of(text, whole)), 0);
+        ck_assert_msg(list_faults(text, length) < 0, "%zu bytes", length);
+    ck_assert_int_eq(list_faults(text, whole), 0);
     free(text);
 }
 END_TEST
@@ -108,7 +102,7 @@ START_TEST(a_file_with_other_bytes_in_it_does_no_harm)
         char *other = strdup(text);
         for (int i = 0; i < 1 + rand() % 4; i++)
             other[(size_t)rand() % length] = "{}[]\",:0e-\\x"[rand() % 12];
-        int err = list_file(file_of(other, length));
+        int err = list_faults(other, length);
         ck_assert(err == 0 || said[0]);
         free(other);
     }
@@ -122,11 +116,11 @@ START_TEST(a_value_that_is_too_large_is_refused)
     char *text = calloc(1, room);
     strcpy(text, HEAD "\"");
     memset(text + strlen(text), 'a', room - 100);
-    ck_assert_int_lt(list_file(file_of(text, strlen(text))), 0);
+    ck_assert_int_lt(list_faults(text, strlen(text)), 0);
     ck_assert_ptr_nonnull(strstr(said, "a value is larger than 64 KiB"));
     strcpy(text, HEAD);
     memset(text + strlen(text), '[', JSON_STREAM_MOST - 100);
-    ck_assert_int_lt(list_file(file_of(text, strlen(text))), 0);
+    ck_assert_int_lt(list_faults(text, strlen(text)), 0);
     free(text);
 }
 END_TEST
@@ -134,8 +128,8 @@ END_TEST
 START_TEST(a_fault_that_is_there_twice_is_refused)
 {
     struct trace_story s = { .number = 1 };
-    const char *text = HEAD FAULT "," FAULT "]}";
-    char *path = file_of(text, strlen(text));
+    make_file();
+    write_file(HEAD FAULT "," FAULT "]}");
     keep_what_is_said();
     ck_assert_int_lt(trace_read_stories(path, &origin, &s, 1), 0);
     ck_assert_str_eq(said, "fault 1 is twice in the trace");
@@ -159,7 +153,7 @@ START_TEST(names_of_the_run_are_made_printable)
     const char *text =
         "{\"otherData\":{\"faultvisor\":\"1\",\"mode\":\"pv-and-many-letters-more\",\"substrate\":"
         "\"\\u001b[31m\",\"program\":[\"/bin/x\",1,\"\\u00e9\"]},\"traceEvents\":[]}";
-    ck_assert_int_eq(list_file(file_of(text, strlen(text))), 0);
+    ck_assert_int_eq(list_faults(text, strlen(text)), 0);
     ck_assert_str_eq(origin.mode, "pv-and-many-let");
     ck_assert_str_eq(origin.substrate, "?[31m");
     ck_assert_str_eq(origin.program, "/bin/x  ??");

@@ -10,6 +10,7 @@
 
 #include "vmm/block_request.h"
 #include "tests/run_suite.h"
+#include "tests/scratch_file.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
@@ -117,7 +118,6 @@ static inline bool page_is_zero(unsigned page)
 
 static inline void set_up(void)
 {
-    char path[] = "/tmp/virtqueue_test.XXXXXX";
     char sectors[SECTORS * SECTOR_SIZE];
 
     for (unsigned i = 0; i < NR_PAGES; i++) {
@@ -133,9 +133,8 @@ static inline void set_up(void)
         sectors[i] = (char)(i / SECTOR_SIZE + 1);
     ck_assert_int_eq(pwrite(disk.fd, sectors, sizeof(sectors), 0), sizeof(sectors));
 
-    int fd = mkstemp(path);
-    ck_assert_int_eq(write(fd, sectors, sizeof(sectors)), sizeof(sectors));
-    close(fd);
+    make_file();
+    write_bytes(sectors, sizeof(sectors));
     ck_assert_int_eq(disk_open_archive(&archive, path), 0);
     unlink(path);
 }
